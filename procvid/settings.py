@@ -126,6 +126,7 @@ TINY = Profile(
         "detector": "tiny_detector",
         "frame encoder": "tiny_clip",
         "scorer": "tiny_step_clip",
+        "reader": "tiny_reader",
         "memory": "default_memory",
     },
     needs_gpu=False,

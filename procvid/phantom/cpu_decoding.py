@@ -26,7 +26,6 @@ def is_small(vae: AutoencoderKLWan, latents_BCFhw: torch.Tensor) -> bool:
     return latents_BCFhw.device.type == "cpu" and frames * height * width * scale <= MOST_PIXELS
 
 
-@torch.no_grad()
 def decode_at_once(vae: AutoencoderKLWan, latents_BCFhw: torch.Tensor) -> torch.Tensor:
     """Return `vae.decode(latents)`: `[B, 3, T, H, W]` RGB, clamped to [-1, 1].
 

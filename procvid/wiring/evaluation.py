@@ -50,6 +50,7 @@ from procvid.wiring.stores import build_detector, build_embedder
 
 if TYPE_CHECKING:
     from procvid.models.meter import Meter
+    from procvid.models.scene_readers.tiny import TinyReader
 
 __all__ = [
     "build_evaluation",
@@ -60,6 +61,7 @@ __all__ = [
     "build_known_world",
     "build_scorer",
     "build_shot_detector",
+    "build_tiny_reader",
     "build_video_network",
     "build_watching_reader",
     "world_stem",
@@ -243,6 +245,19 @@ def build_scorer(profile: Profile, *, allow_cpu: bool = False) -> TextImageScore
     if not hasattr(type(embedder), "logit_scale"):
         raise UnavailableError(f"{embedder.info.id} has no logit scale.")
     return cast(TextImageScorer, embedder)
+
+
+def build_tiny_reader(profile: Profile) -> TinyReader:
+    """Build the network that reads pictures of the toy kitchen.
+
+    Raises:
+        UnavailableError: The profile has none, or its files are missing.
+    """
+    if "reader" not in profile.models:
+        raise UnavailableError(f"The {profile.name} profile has no embedded reader.")
+    from procvid.models.scene_readers.tiny import TinyReader
+
+    return TinyReader(asset_folder(profile, "reader"))
 
 
 def build_shot_detector() -> ShotDetector:

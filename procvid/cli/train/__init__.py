@@ -6,7 +6,10 @@ import argparse
 
 from procvid.cli.arguments import add_commands
 
-COMMANDS = {"lora": "Train a LoRA on clips or images with texts, or continue a training."}
+COMMANDS = {
+    "lora": "Train a LoRA on clips or images with texts, or continue a training.",
+    "rl": "Reinforce a LoRA with rewards from the product's own judges.",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from procvid.cli.arguments import add_json, whole_number
 from procvid.cli.screen import Bar, time_left
@@ -66,12 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="print steps, time and memory; train nothing"
     )
     add_json(parser, "print one event per line as JSON")
-    _add_settings(parser.add_argument_group("settings"))
+    add_options(parser.add_argument_group("settings"), OPTIONS)
     parser.set_defaults(run=train_lora)
 
 
-def _add_settings(group: argparse._ArgumentGroup) -> None:
-    for field in OPTIONS:
+def add_options(group: argparse._ArgumentGroup, fields: Sequence[dataclasses.Field[Any]]) -> None:
+    """Add an option for each field, with its help, choices and default."""
+    for field in fields:
         option, default, choices = _option(field.name), field.default, field.metadata["choices"]
         summary = field.metadata["help"]
         if isinstance(default, bool):
@@ -108,7 +110,7 @@ def train_lora(arguments: argparse.Namespace) -> None:
     profile = PROFILES[arguments.profile]
     size = parse_size(arguments.size) if arguments.size else None
     sampling = choose_sampling(profile, size=size, num_frames=arguments.frames)
-    folder = _model_folder(profile, arguments.dry_run)
+    folder = model_folder(profile, arguments.dry_run)
     on_gpu = gpu_facts()[0] is not None
     settings = LoraSettings(
         width=sampling.width,
@@ -139,7 +141,12 @@ def train_lora(arguments: argparse.Namespace) -> None:
     _show(training, arguments.json)
 
 
-def _model_folder(profile: Profile, dry_run: bool) -> Path:
+def model_folder(profile: Profile, dry_run: bool) -> Path:
+    """Return the folder of the base model; with `dry_run` it need not be there.
+
+    Raises:
+        UnavailableError: The model is missing.
+    """
     if profile.bundled:
         return asset_folder(profile, "generator")
     folder = read_environment().models_folder / profile.name

@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,6 +26,7 @@ from procvid.errors import InputError
 from procvid.storage.files import sha256_of
 from procvid.storage.names import as_on_disk
 from procvid.storage.text import lines_of
+from procvid.types import Role
 
 LISTS = ("metadata.jsonl", "metadata.parquet")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -60,6 +61,8 @@ class Example:
         split: "train", or another name for held-out examples.
         focus_xyxy: Box in which the loss may count more, as shares 0 to 1 of the frame.
         prior: True if the base model's output is the target.
+        action: Action of the step, for `procvid train rl`.
+        objects: (name, role, state before, state after) of the planned objects, likewise.
     """
 
     key: str
@@ -73,6 +76,8 @@ class Example:
     split: str = "train"
     focus_xyxy: tuple[float, float, float, float] | None = None
     prior: bool = False
+    action: str = ""
+    objects: tuple[tuple[str, Role, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,16 @@ def _example(row: object, number: int, folder: Path) -> Example:
         split=_text(row, "split", where, empty=True) or "train",
         focus_xyxy=_box(row, "focus_xyxy", where),
         prior=_flag(row, "prior", where),
+        action=_text(row, "action", where, empty=True),
+        objects=tuple(
+            (
+                _text(each, "name", where),
+                _role(each, where),
+                _text(each, "state_before", where, empty=True),
+                _text(each, "state_after", where, empty=True),
+            )
+            for each in _objects(row, "objects", where)
+        ),
     )
 
 
@@ -194,6 +209,16 @@ def _box(row: Mapping[str, Any], key: str, where: str) -> tuple[float, float, fl
         if x0 < x1 and y0 < y1:
             return x0, y0, x1, y1
     raise InputError(f"{where}: {key} is not a box [x0, y0, x1, y1] with values 0 to 1.", HINT)
+
+
+def _role(row: Mapping[str, Any], where: str) -> Role:
+    for role in get_args(Role):
+        if row.get("role") == role:
+            return cast(Role, role)
+    raise InputError(
+        f"{where}: the role {str(row.get('role'))[:40]!r} is unknown.",
+        f"Choose one of {', '.join(get_args(Role))}.",
+    )
 
 
 def _flag(row: Mapping[str, Any], key: str, where: str) -> bool:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from diffusers.optimization import get_scheduler
 
-from procvid.train.lora.settings import LoraSettings
 from procvid.train.lora.state import load_state, save_state
 
 BETAS = (0.9, 0.99)
+
+
+class OptimiserSettings(Protocol):
+    """The settings that the optimiser reads."""
+
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def schedule(self) -> str: ...
 
 
 class Optimiser:
@@ -21,12 +34,17 @@ class Optimiser:
         parameters: Trainable parameters by name.
         settings: Learning rate, weight decay, warm-up and schedule.
         total: Steps of the whole training.
+        beside: Parameters that are saved with the state and not trained.
     """
 
     def __init__(
-        self, parameters: Mapping[str, torch.nn.Parameter], settings: LoraSettings, total: int
+        self,
+        parameters: Mapping[str, torch.nn.Parameter],
+        settings: OptimiserSettings,
+        total: int,
+        beside: Mapping[str, torch.nn.Parameter] | None = None,
     ) -> None:
-        self._parameters = parameters
+        self._parameters = {**parameters, **(beside or {})}
         self._adamw = torch.optim.AdamW(
             parameters.values(),
             lr=settings.learning_rate,
@@ -40,9 +58,10 @@ class Optimiser:
             num_training_steps=total,
         )
 
-    def step(self) -> float:
-        """Make a step with the present gradients; return its learning rate."""
-        self._adamw.step()
+    def step(self, *, skip: bool = False) -> float:
+        """Make a step with the present gradients, or only let it pass; return its learning rate."""
+        if not skip:
+            self._adamw.step()
         self._adamw.zero_grad(set_to_none=True)
         rate = float(self._schedule.get_last_lr()[0])
         self._schedule.step()

@@ -106,11 +106,13 @@ def load_state(
     try:
         with safe_open(file, framework="pt") as opened:
             position = json.loads(opened.metadata()["state"])
+            saved = set(opened.keys())
             for name, parameter in parameters.items():
                 with torch.no_grad():
                     parameter.copy_(opened.get_tensor(f"weight.{name}"))
                 keys = [f"{moment}.{name}" for moment in _MOMENTS]
-                if position["step"]:
+                # A parameter that is only kept has no moments; nor has one before the first step.
+                if saved.issuperset(keys):
                     optimizer.state[parameter] = {
                         moment: opened.get_tensor(key).to(
                             "cpu" if moment == "step" else parameter.device
@@ -118,7 +120,7 @@ def load_state(
                         for moment, key in zip(_MOMENTS, keys, strict=True)
                     }
             torch.set_rng_state(opened.get_tensor("rng"))
-            if torch.cuda.is_available() and "rng.cuda" in set(opened.keys()):
+            if torch.cuda.is_available() and "rng.cuda" in saved:
                 torch.cuda.set_rng_state(opened.get_tensor("rng.cuda"))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise InputError(

@@ -1,0 +1,239 @@
+"""`procvid train rl`: reinforce a LoRA with rewards from the product's own judges."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from procvid.cli.arguments import add_json, whole_number
+from procvid.cli.screen import Bar, time_left
+from procvid.cli.train.lora import add_options, model_folder
+from procvid.cli.workers import add_workers, spread_of
+from procvid.errors import InputError
+from procvid.machine import check_gpu, gpu_facts, use_one_thread
+from procvid.settings import PROFILES, TINY, choose_sampling, parse_size, user_path
+from procvid.train.rl.rewards.weighing import DEFAULT_WEIGHING, WEIGHINGS, check_weights
+from procvid.train.rl.settings import OPTIONS, RlSettings
+from procvid.types import Frames
+
+if TYPE_CHECKING:
+    from procvid.train.rl.events import RlEvent
+    from procvid.train.rl.shots import Shot
+    from procvid.train.rl.training import Reinforcement
+
+TOY = "toykitchen"
+POOL = 240
+"""Training shots of the toy kitchen."""
+
+TRAINING_SEED, VALIDATION_SEED = 500_000, 900_000
+"""First seeds of the toy recipes; both are seeds that training may draw."""
+
+BASE_CLIPS = 16
+"""Clips of the base model that set the range of its look."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command; the settings are fields of `RlSettings`."""
+    parser.add_argument(
+        "data", metavar="DATA", help=f"training folder with planned objects (docs/rl.md), or {TOY}"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", required=True, help="folder of states, curves and the LoRA"
+    )
+    parser.add_argument(
+        "--profile",
+        choices=tuple(PROFILES),
+        default=TINY.name,
+        help=f"model to reinforce (default: {TINY.name})",
+    )
+    parser.add_argument("--init", metavar="FILE|DIR", help="LoRA of the same rank to start from")
+    parser.add_argument(
+        "--rewards",
+        metavar="NAME|ID=WEIGHT,...",
+        default=DEFAULT_WEIGHING,
+        help=f"weighing ({', '.join(WEIGHINGS)}) or weights (default: {DEFAULT_WEIGHING})",
+    )
+    parser.add_argument(
+        "--size", metavar="WxH", help="size of the clips, px (default: the profile's)"
+    )
+    parser.add_argument(
+        "--frames",
+        metavar="N",
+        type=whole_number,
+        help="frames per clip, 4n+1 (default: the profile's)",
+    )
+    parser.add_argument(
+        "--steps", metavar="N", type=whole_number, help="denoising steps (default: the profile's)"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("no", "bf16"),
+        help="bf16, or no for float32 (default: bf16 on a GPU)",
+    )
+    parser.add_argument("--licence", default="", help="licence of the LoRA, such as apache-2.0")
+    parser.add_argument("--name", default="", help="name of the LoRA")
+    add_workers(parser)
+    add_json(parser, "print one event per line as JSON")
+    add_options(parser.add_argument_group("settings"), OPTIONS)
+    parser.set_defaults(run=train_rl)
+
+
+def train_rl(arguments: argparse.Namespace) -> None:
+    """Train.
+
+    Raises:
+        InputError: A setting is out of range, or the training folder is damaged.
+        UnavailableError: The model or a judge is missing, or the profile needs a GPU.
+    """
+    # Imported here because these import torch, which `train rl --help` does not need.
+    from functools import partial
+
+    from procvid.phantom.lora import find_lora
+    from procvid.train.lora.training import Base
+    from procvid.train.rl.rollouts import make_maker
+    from procvid.train.rl.training import Reinforcement, base_clips
+    from procvid.wiring.rewards import build_gradient_reader, build_held_out, build_rewards
+
+    profile = PROFILES[arguments.profile]
+    size = parse_size(arguments.size) if arguments.size else None
+    sampling = choose_sampling(profile, size=size, num_frames=arguments.frames)
+    if arguments.steps is not None:
+        sampling = dataclasses.replace(sampling, num_inference_steps=arguments.steps)
+    on_gpu = gpu_facts()[0] is not None
+    settings = RlSettings(
+        rewards=weights_of(arguments.rewards),
+        precision=arguments.precision or ("bf16" if on_gpu and profile.half_precision else "no"),
+        **{option.name: getattr(arguments, option.name) for option in OPTIONS},
+    )
+    check_gpu(profile)
+    if not on_gpu:
+        # The same clips on any machine, and from one worker or several.
+        use_one_thread()
+    base = Base(model_folder(profile, False), profile.name, sampling)
+    train, held_out, true_clips = _shots(arguments.data, profile.name, settings.validation)
+    out = user_path(arguments.out)
+    rewards = build_rewards(
+        profile,
+        settings.rewards,
+        base_clips=lambda: base_clips(base, settings, train[:BASE_CLIPS]),
+        true_clips=true_clips,
+    )
+    facts = {
+        "licence": arguments.licence,
+        "name": arguments.name,
+        "dataset": Path(arguments.data).name,
+    }
+    training = Reinforcement(
+        out,
+        base,
+        settings,
+        train,
+        held_out,
+        rewards,
+        build_held_out(profile),
+        spread_of(
+            arguments,
+            partial(make_maker, base.folder, sampling, settings),
+            needs_gpu=profile.needs_gpu,
+        ),
+        {key: value for key, value in facts.items() if value},
+        str(find_lora(user_path(arguments.init))) if arguments.init else "",
+        reader=build_gradient_reader(profile),
+    )
+    _show(training, arguments.json)
+
+
+def weights_of(text: str) -> dict[str, float]:
+    """Return the weights of a named weighing, or those of a text such as "text=1,motion=.5".
+
+    Raises:
+        InputError: A name is unknown, a weight is no number, or all are 0.
+    """
+    if text in WEIGHINGS:
+        return dict(WEIGHINGS[text])
+    weights = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition("=")
+        try:
+            weights[name.strip()] = float(value)
+        except ValueError as error:
+            raise InputError(
+                f"--rewards {part!r} is neither a weighing nor a reward with its weight.",
+                f"Give one of {', '.join(WEIGHINGS)}, or ID=WEIGHT separated by commas.",
+            ) from error
+    check_weights(weights)
+    return weights
+
+
+def _shots(
+    data: str, profile: str, validation: int
+) -> tuple[list[Shot], list[Shot], Sequence[tuple[str, Frames]]]:
+    """Return training and held-out shots, and true clips with their actions."""
+    if data == TOY:
+        from procvid.wiring.rewards import toy_shots
+        from procvid.wiring.run import build
+
+        parts = build(profile, planner="rules")
+        train = toy_shots(parts, TRAINING_SEED, POOL)
+        return train, toy_shots(parts, VALIDATION_SEED, validation), ()
+    from procvid.train.rl.data import read_shots
+
+    return read_shots(user_path(data), validation)
+
+
+def _show(training: Reinforcement, as_json: bool) -> None:
+    bar = Bar()
+    try:
+        for event in training.run():
+            if not training.is_main:
+                continue
+            if as_json:
+                print(json.dumps(_to_json(event)), flush=True)
+            else:
+                _print(event, bar)
+    finally:
+        bar.clear()
+
+
+def _print(event: RlEvent, bar: Bar) -> None:
+    from procvid.train.rl import events
+    from procvid.train.rl.watch import HeldOutJudged
+
+    match event:
+        case events.RolledOut():
+            text = f"iteration {event.iteration}: {event.done} of {event.total} shots"
+            bar.show(event.done / event.total, text, None)
+        case events.Reinforced():
+            bar.clear()
+            loss = f", loss {event.loss:.4f}" if not event.reason else ""
+            text = f"Iteration {event.iteration} of {event.total}: reward {event.reward:.4f}{loss}"
+            print(f"{text}{time_left(event.eta_s)}", flush=True)
+            if event.reason:
+                print(event.reason, flush=True)
+        case events.Waiting():
+            bar.clear()
+            print(f"{event.reason} Trying again in {event.seconds:.0f} s.", flush=True)
+        case HeldOutJudged():
+            bar.clear()
+            judged = ", ".join(f"{name} {value:.4f}" for name, value in event.judged.items())
+            print(
+                f"Held-out clips after {event.iteration}: reward {event.reward:.4f}; {judged}",
+                flush=True,
+            )
+            if event.warning:
+                print(f"{event.warning} See {event.sheet}.", flush=True)
+        case events.ReinforcementFinished():
+            bar.clear()
+            if event.stopped:
+                print(f"Stopped: {event.stopped}")
+            print(f"Done: {event.folder}. Use it with --lora {event.folder}.")
+
+
+def _to_json(event: RlEvent) -> Mapping[str, object]:
+    facts = dataclasses.asdict(event)
+    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
+    return {"event": name} | {k: str(v) if isinstance(v, Path) else v for k, v in facts.items()}

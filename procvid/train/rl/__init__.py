@@ -1,0 +1,1 @@
+"""Reinforcement learning of a LoRA with rewards from the product's own judges."""

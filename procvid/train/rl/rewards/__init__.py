@@ -1,0 +1,1 @@
+"""Rewards: one file each, a plain callable with a card."""
