@@ -16,7 +16,6 @@ from procvid.toykitchen.recipes import random_recipe
 from procvid.toykitchen.scene import STATES
 from procvid.train.rl.held_out import CropIdentity, CropState
 from procvid.train.rl.readers import CropLookReader, SceneStateReader
-from procvid.train.rl.reward_gradient import DifferentiableReader
 from procvid.train.rl.rewards.identity import Identity
 from procvid.train.rl.rewards.motion import Motion, bands_of
 from procvid.train.rl.rewards.not_pasted import NotPasted
@@ -95,11 +94,6 @@ def _readers(profile: Profile) -> tuple[Callable[[], StateReader], Callable[[], 
         )
 
     return lambda: SceneStateReader(build_watching_reader(profile)), looks
-
-
-def build_gradient_reader(profile: Profile) -> DifferentiableReader | None:
-    """Return the reader whose answers have gradients, or None if the profile has none."""
-    return build_tiny_reader(profile) if profile.fixed_vocabulary else None
 
 
 def build_held_out(profile: Profile) -> list[HeldOutJudge]:

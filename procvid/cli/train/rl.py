@@ -96,7 +96,8 @@ def train_rl(arguments: argparse.Namespace) -> None:
     from procvid.train.lora.training import Base
     from procvid.train.rl.rollouts import make_maker
     from procvid.train.rl.training import Reinforcement, base_clips
-    from procvid.wiring.rewards import build_gradient_reader, build_held_out, build_rewards
+    from procvid.wiring.evaluation import build_tiny_reader
+    from procvid.wiring.rewards import build_held_out, build_rewards
 
     profile = PROFILES[arguments.profile]
     size = parse_size(arguments.size) if arguments.size else None
@@ -142,7 +143,7 @@ def train_rl(arguments: argparse.Namespace) -> None:
         ),
         {key: value for key, value in facts.items() if value},
         str(find_lora(user_path(arguments.init))) if arguments.init else "",
-        reader=build_gradient_reader(profile),
+        make_reader=partial(build_tiny_reader, profile),
     )
     _show(training, arguments.json)
 
@@ -174,7 +175,8 @@ def _shots(
 ) -> tuple[list[Shot], list[Shot], Sequence[tuple[str, Frames]]]:
     """Return training and held-out shots, and true clips with their actions."""
     if data == TOY:
-        from procvid.wiring.rewards import toy_shots
+        from procvid.wiring.evaluation import build_tiny_reader
+    from procvid.wiring.rewards import toy_shots
         from procvid.wiring.run import build
 
         parts = build(profile, planner="rules")

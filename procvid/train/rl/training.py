@@ -17,7 +17,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +25,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
-from procvid.errors import ProcvidError, UnavailableError
+from procvid.errors import ProcvidError
 from procvid.machine.spread import Spread
 from procvid.models.pipeline_host import weights_sha256
 from procvid.models.quiet import quiet_loading
@@ -72,9 +72,9 @@ class Reinforcement:
         rewards: The rewards by id, those with a weight of the settings.
         judges: Held-out judges, which no reward uses.
         spread: Workers that make clips.
+        make_reader: Builds the reader with gradients, which only reward-gradient needs.
         facts: Facts for `training.json`.
         init: File of a LoRA of the same rank to start from; "" for none.
-        reader: Reader with gradients, which reward-gradient needs.
         waits_s: Pauses before a judge that went away is asked again, s.
     """
 
@@ -86,9 +86,9 @@ class Reinforcement:
     rewards: Mapping[str, Reward]
     judges: Sequence[HeldOutJudge]
     spread: Spread[Maker]
+    make_reader: Callable[[], DifferentiableReader]
     facts: Mapping[str, str] = field(default_factory=dict)
     init: str = ""
-    reader: DifferentiableReader | None = None
     waits_s: Sequence[float] = WAITS_S
 
     @property
@@ -103,16 +103,14 @@ class Reinforcement:
             InputError: The output folder holds another training, or a judge is a reward's model.
             OutputError: The output folder cannot be written; the last state is kept.
             ProcvidError: The loss is not finite; the last good state is kept.
-            UnavailableError: The base model is missing, or a judge does not come back.
+            UnavailableError: The base model or a reader with gradients is missing, or a judge does not
+                come back.
         """
         settings = self.settings
         check_weights(settings.rewards)
         check_others(self.rewards, self.judges)
-        if settings.algorithm == "reward-gradient" and self.reader is None:
-            raise UnavailableError(
-                f"The {self.base.name} profile has no reader with gradients.",
-                "Choose another --algorithm.",
-            )
+        by_gradient = settings.algorithm == "reward-gradient"
+        self._reader = self.make_reader() if by_gradient else None
         self._accelerator = Accelerator(
             cpu=not torch.cuda.is_available(), mixed_precision=settings.precision
         )
@@ -155,7 +153,7 @@ class Reinforcement:
             watch = Watch(self.out, self.rewards, settings.rewards, self.judges, first)
         rollouts = Rollouts(self.out, self.spread, Maker(policy, settings, loads=False))
         learner = Learner(
-            self._accelerator, settings, self.shots, self.rewards, self.waits_s, self.reader
+            self._accelerator, settings, self.shots, self.rewards, self.waits_s, self._reader
         )
         start_s, stopped, reward = time.monotonic(), "", math.nan
         if watch is not None and not first:
