@@ -175,8 +175,7 @@ def _shots(
 ) -> tuple[list[Shot], list[Shot], Sequence[tuple[str, Frames]]]:
     """Return training and held-out shots, and true clips with their actions."""
     if data == TOY:
-        from procvid.wiring.evaluation import build_tiny_reader
-    from procvid.wiring.rewards import toy_shots
+        from procvid.wiring.rewards import toy_shots
         from procvid.wiring.run import build
 
         parts = build(profile, planner="rules")
