@@ -129,21 +129,21 @@ def train_rl(arguments: argparse.Namespace) -> None:
         "dataset": Path(arguments.data).name,
     }
     training = Reinforcement(
-        out,
-        base,
-        settings,
-        train,
-        held_out,
-        rewards,
-        build_held_out(profile),
-        spread_of(
+        out=out,
+        base=base,
+        settings=settings,
+        shots=train,
+        held_out=held_out,
+        rewards=rewards,
+        judges=build_held_out(profile),
+        spread=spread_of(
             arguments,
             partial(make_maker, base.folder, sampling, settings),
             needs_gpu=profile.needs_gpu,
         ),
-        {key: value for key, value in facts.items() if value},
-        str(find_lora(user_path(arguments.init))) if arguments.init else "",
         make_reader=partial(build_tiny_reader, profile),
+        facts={key: value for key, value in facts.items() if value},
+        init=str(find_lora(user_path(arguments.init))) if arguments.init else "",
     )
     _show(training, arguments.json)
 
