@@ -202,6 +202,7 @@ def _show(training: Reinforcement, as_json: bool) -> None:
 
 def _print(event: RlEvent, bar: Bar) -> None:
     from procvid.train.rl import events
+    from procvid.train.rl.waiting import Waiting
     from procvid.train.rl.watch import HeldOutJudged
 
     match event:
@@ -215,7 +216,7 @@ def _print(event: RlEvent, bar: Bar) -> None:
             print(f"{text}{time_left(event.eta_s)}", flush=True)
             if event.reason:
                 print(event.reason, flush=True)
-        case events.Waiting():
+        case Waiting():
             bar.clear()
             print(f"{event.reason} Trying again in {event.seconds:.0f} s.", flush=True)
         case HeldOutJudged():

@@ -60,8 +60,10 @@ class Optimiser:
 
     def step(self, *, skip: bool = False) -> float:
         """Make a step with the present gradients, or only let it pass; return its learning rate."""
-        if not skip:
-            self._adamw.step()
+        if skip:
+            # Without gradients AdamW leaves weights and moments as they are.
+            self._adamw.zero_grad(set_to_none=True)
+        self._adamw.step()
         self._adamw.zero_grad(set_to_none=True)
         rate = float(self._schedule.get_last_lr()[0])
         self._schedule.step()

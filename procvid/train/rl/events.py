@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from procvid.train.rl.waiting import Waiting
 from procvid.train.rl.watch import HeldOutJudged
 
 
@@ -27,14 +28,6 @@ class Reinforced:
     loss: float
     eta_s: float
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A judge is away; it is asked again after some seconds."""
-
-    reason: str
-    seconds: float
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,12 +11,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
-from procvid.errors import ServiceError
-from procvid.stopping import stop_if_asked
 from procvid.train.distributed import fill_gradients, reduce_gradients
 from procvid.train.lora.optimiser import Optimiser
 from procvid.train.rl.advantages import advantages
-from procvid.train.rl.events import RlEvent, RolledOut, Waiting
+from procvid.train.rl.events import RlEvent, RolledOut
 from procvid.train.rl.kept import Kept
 from procvid.train.rl.learning import Judged, parts_of
 from procvid.train.rl.policy import Policy
@@ -27,6 +24,7 @@ from procvid.train.rl.rewards.weighing import gated, weighed
 from procvid.train.rl.rollouts import Group, Rollouts
 from procvid.train.rl.settings import RlSettings
 from procvid.train.rl.shots import Shot, clip_seed, drawn_shots
+from procvid.train.rl.waiting import patiently
 from procvid.types import Frames
 
 MAX_NORM = 1.0
@@ -145,18 +143,13 @@ class Learner:
         return judged, [_totals(values, weights) for _, values in found]
 
     def _values(self, shot: Shot, frames: Frames) -> Generator[RlEvent, None, Values]:
-        """Yield pauses; return the rewards of a clip. A judge that is away is waited for."""
-        shown, waits = shot.shown(frames), iter(self.waits_s)
-        while True:
-            stop_if_asked()
-            try:
-                return gated({name: reward(shown) for name, reward in self.rewards.items()})
-            except ServiceError as error:
-                pause_s = None if error.lasting else next(waits, None)
-                if pause_s is None:
-                    raise
-                yield Waiting(error.message, pause_s)
-                time.sleep(pause_s)
+        """Yield pauses; return the rewards of a clip."""
+        shown = shot.shown(frames)
+
+        def ask() -> Values:
+            return gated({name: reward(shown) for name, reward in self.rewards.items()})
+
+        return (yield from patiently(ask, self.waits_s))
 
     def _gradients(
         self, policy: Policy, groups: Sequence[Judged], step: int, old: dict[str, torch.Tensor]

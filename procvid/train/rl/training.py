@@ -47,7 +47,7 @@ from procvid.train.rl.rewards.weighing import check_weights
 from procvid.train.rl.rollouts import Maker, Rollouts, dtype_of
 from procvid.train.rl.settings import RlSettings
 from procvid.train.rl.shots import Shot
-from procvid.train.rl.watch import HeldOutJudge, Watch, check_others
+from procvid.train.rl.watch import HeldOutJudge, HeldOutJudged, Watch, check_others
 from procvid.types import Frames
 
 LORA = "lora"
@@ -150,7 +150,9 @@ class Reinforcement:
         curve = watch = None
         if self.is_main:
             curve = Curve(self.out / CURVE, first, COLUMNS)
-            watch = Watch(self.out, self.rewards, settings.rewards, self.judges, first)
+            watch = Watch(
+                self.out, self.rewards, settings.rewards, self.judges, first, self.waits_s
+            )
         rollouts = Rollouts(self.out, self.spread, Maker(policy, settings, loads=False))
         learner = Learner(
             self._accelerator, settings, self.shots, self.rewards, self.waits_s, self._reader
@@ -173,7 +175,8 @@ class Reinforcement:
             if watch is not None and (done % settings.validate_every == 0 or is_last):
                 for event in watch.run(done, self._validation(policy)):
                     yield event
-                    stopped = event.warning if settings.stop_on_hacking else ""
+                    if isinstance(event, HeldOutJudged) and settings.stop_on_hacking:
+                        stopped = event.warning
             stopped = self._agreed(stopped)
             if done % settings.save_every == 0 or is_last or stopped:
                 if self.is_main:

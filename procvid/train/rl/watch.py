@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from procvid.media.image import save_png
 from procvid.train.curve import Curve, read_curve
 from procvid.train.rl.rewards.reward import Reward, Shown
 from procvid.train.rl.rewards.weighing import checked, combined
+from procvid.train.rl.waiting import Waiting, patiently
 from procvid.types import Frames, Image, ModelInfo
 
 SHEETS, CURVE = "validation", "validation.csv"
@@ -89,6 +91,7 @@ class Watch:
         weights: Their weights.
         judges: The held-out judges.
         done: Iterations done before resuming; later lines are dropped.
+        waits_s: Pauses before a judge that went away is asked again, s.
     """
 
     def __init__(
@@ -98,18 +101,24 @@ class Watch:
         weights: Mapping[str, float],
         judges: Sequence[HeldOutJudge],
         done: int,
+        waits_s: Sequence[float] = (),
     ) -> None:
         self._out, self._rewards, self._weights, self._judges = out, rewards, weights, judges
+        self._waits_s = waits_s
         names = ("reward", *(judge.id for judge in judges))
         self._columns = ("iteration", *names, *(f"reward.{name}" for name in rewards))
         self._curve = Curve(out / CURVE, done + 1, self._columns)
         self._first = out / SHEETS / "first.npz"
 
-    def run(self, iteration: int, clips: Sequence[tuple[Frames, Shown]]) -> Iterator[HeldOutJudged]:
-        """Judge the clips of an iteration, write their contact sheet, and yield the result."""
+    def run(
+        self, iteration: int, clips: Sequence[tuple[Frames, Shown]]
+    ) -> Iterator[HeldOutJudged | Waiting]:
+        """Judge the clips of an iteration, write their contact sheet, and yield the result last."""
         if not clips:
             return
-        rows = [self._judge(shown) for _, shown in clips]
+        rows = []
+        for _, shown in clips:
+            rows.append((yield from patiently(partial(self._judge, shown), self._waits_s)))
         sheet = self._out / SHEETS / f"{iteration:04d}.png"
         save_png(sheet, contact_sheet([frames for frames, _ in clips]))
         means = {name: _mean([row[name] for row in rows]) for name in rows[0]}

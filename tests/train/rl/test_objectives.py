@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_grpo_on_a_case_of_three_steps_is_that_of_numpy():
     shape = (4, 2, 1, 3, 3)
     x = rng.normal(size=shape)
     gains = np.array([1.5, -0.5, 0.2, -1.2])
-    for level, following in zip(LEVELS[:-1], LEVELS[1:], strict=True):
+    for level, following in pairwise(LEVELS):
         old_velocity, velocity = rng.normal(size=shape), rng.normal(size=shape)
         base = velocity + 0.1 * rng.normal(size=shape)
         mean, std = numpy_step(x, old_velocity, level, following)
@@ -86,7 +87,7 @@ def test_the_noisy_sampler_has_the_marginals_of_the_ode(noise):
     def sample(strength):
         x = start.clone()
         marks = []
-        for k, (level, following) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+        for k, (level, following) in enumerate(pairwise(levels)):
             step = transition(x, velocity(x, level), level, following, levels[1], strength)
             x = step.mean
             if strength:
