@@ -1,7 +1,7 @@
 """Train the tiny models from scratch: `python -m lab.pretrain STAGE --work FOLDER`.
 
 Stages in order: vae, vae_wide, vae_fine, vae_sharp, latents, clip, step_clip, detector, oracle,
-transformer, guided, decoder, export. Each resumes from its checkpoint in FOLDER and logs its curve to
+reader, transformer, guided, decoder, export. Each resumes from its checkpoint in FOLDER and logs its curve to
 `FOLDER/STAGE.csv`. On two cores, run the stages of the VAE, latents, transformer, guided and decoder under
 `torchrun --standalone --nproc-per-node 2`.
 """
@@ -30,6 +30,7 @@ STEPS = {
     "step_clip": 600,
     "detector": 800,
     "oracle": 1400,
+    "reader": 1600,
     "transformer": 7600,
     "guided": 600,
     "decoder": 800,
@@ -245,6 +246,26 @@ def run_oracle(work: Path, steps: int, seed: int) -> None:
     print("oracle:", json.dumps(accuracy(model)))
 
 
+def run_reader(work: Path, steps: int, seed: int) -> None:
+    """Decode training clips and train the reader on them and on rendered frames."""
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    from lab.pretrain.reader import Decoded, decode_frames, train_reader
+
+    latents, frames = made_by("latents", work / "latents-00.safetensors"), work / "decoded.npy"
+    if not frames.is_file():
+        decode_frames(load_vae(work), latents, frames)
+    with safe_open(latents, "pt") as opened:
+        drawn_with = int(opened.metadata()["seed"])
+    model = train_reader(work, Decoded(frames, drawn_with), steps, seed)
+    (work / "tiny_reader").mkdir(exist_ok=True)
+    save_file(
+        {k: v.half().contiguous() for k, v in model.state_dict().items()},
+        work / "tiny_reader" / "reader.safetensors",
+    )
+
+
 def run_decoder(work: Path, steps: int, seed: int) -> None:
     """Train only the VAE's decoder further; latents and transformer stay valid."""
     from lab.pretrain.vae import psnr_db, train_decoder
@@ -264,6 +285,7 @@ def run_export(work: Path, steps: int, seed: int) -> None:
         ("step_clip", "tiny_step_clip"),
         ("detector", "tiny_detector"),
         ("oracle", "oracle"),
+        ("reader", "tiny_reader"),
     ):
         made_by(stage, work / folder)
     export(work, work / "assets")
@@ -279,6 +301,7 @@ STAGES: dict[str, Callable[[Path, int, int], None]] = {
     "step_clip": run_step_clip,
     "detector": run_detector,
     "oracle": run_oracle,
+    "reader": run_reader,
     "transformer": run_transformer,
     "guided": run_guided,
     "decoder": run_decoder,

@@ -52,7 +52,7 @@ def build_pipeline(work: Path) -> PhantomWanPipeline:
 
 
 def export(work: Path, out: Path) -> None:
-    """Write the tiny models, the oracle and the training curves to `out`."""
+    """Write the tiny models, oracle and reader included, and the training curves to `out`."""
     shutil.rmtree(out, ignore_errors=True)
     pipeline = build_pipeline(work)
     for part in (pipeline.vae, pipeline.text_encoder, pipeline.transformer):
@@ -75,7 +75,7 @@ def export(work: Path, out: Path) -> None:
         "surfaces": ["counter", *SIDE_OBJECTS],
     }
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary, indent=1))
-    for name in ("tiny_clip", "tiny_step_clip", "tiny_detector", "oracle"):
+    for name in ("tiny_clip", "tiny_step_clip", "tiny_detector", "oracle", "tiny_reader"):
         shutil.copytree(work / name, out / name)
     (out / "curves").mkdir()
     for curve in sorted(work.glob("*.csv")):

@@ -6,12 +6,15 @@ autoencoder. A third of the pictures are crops. The oracle is not used.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from diffusers import AutoencoderKLWan
+from safetensors import safe_open
 from torch import nn
 
 from lab.pretrain.toy_crops import cut, noisy, role_of
@@ -25,7 +28,9 @@ from procvid.models.scene_readers.tiny import (
     SIZE,
     ToyReader,
 )
+from procvid.phantom.autoencoding import decode_video
 from procvid.phantom.references import letter_box
+from procvid.storage.atomic import write_bytes
 from procvid.toykitchen.dataset import random_scene
 from procvid.toykitchen.drawing import Box
 from procvid.toykitchen.foods import FOODS
@@ -37,6 +42,8 @@ from procvid.train.optim import fast_products
 from procvid.types import Image
 
 IGNORED = -100
+CLIPS = 3072
+"""Training clips that are decoded."""
 PICTURES = 66
 RENDERED_SHARE = 0.5
 """Share of the steps, at the beginning, that see rendered frames only."""
@@ -116,23 +123,46 @@ def crop_of(
     return np.asarray(letter_box(crop, SIZE, SIZE)), of_crop(truth, name)
 
 
-class Decoded:
-    """Frames of the training clips after the autoencoder: first, a middle one, last."""
+def middle_of(row: int) -> int:
+    """Return which middle frame of a training clip is kept, 4 to 12."""
+    return int(np.random.default_rng([0, row]).integers(4, 13))
 
-    def __init__(self, files: list[Path], seed: int) -> None:
-        self._parts = [np.load(file, mmap_mode="r") for file in files]
-        self._seed, self._each = seed, len(self._parts[0])
+
+@torch.no_grad()
+def decode_frames(vae: AutoencoderKLWan, latents: Path, file: Path, clips: int = CLIPS) -> None:
+    """Decode the first training clips and keep three frames of each, uint8 (N, 3, 96, 96, 3)."""
+    with safe_open(latents, "pt") as opened:
+        video = opened.get_slice("video")[:clips]
+    rows = []
+    for row, latent in enumerate(video.float()):
+        frames = decode_video(vae, latent[None], torch.device("cpu"))[0].permute(1, 2, 3, 0)
+        pixels = ((frames + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+        rows.append(pixels[[0, middle_of(row), NUM_FRAMES - 1]])
+    stack = io.BytesIO()
+    np.save(stack, np.stack(rows))
+    write_bytes(file, stack.getvalue())
+
+
+class Decoded:
+    """Frames of the first training clips after the autoencoder: first, a middle one, last.
+
+    Args:
+        file: From `decode_frames`.
+        seed: Seed of the latents.
+    """
+
+    def __init__(self, file: Path, seed: int) -> None:
+        self._frames, self._seed = np.load(file, mmap_mode="r"), seed
 
     def draw(self, rng: np.random.Generator) -> tuple[Image, dict[str, Box], PictureTruth]:
         """Return a frame with its visible boxes and answers."""
-        part, row = int(rng.integers(len(self._parts))), int(rng.integers(self._each))
+        # One draw for the file, as when there were several.
+        _, row = rng.integers(1), int(rng.integers(len(self._frames)))
         which = int(rng.choice([0, 1, 2, 2]))
-        index = part * 3072 + row
-        _, kitchen, scene = sample_of(self._seed, index)
-        middle = int(np.random.default_rng([part, row]).integers(4, 13))
-        k = (0, middle, NUM_FRAMES - 1)[which]
+        _, kitchen, scene = sample_of(self._seed, row)
+        k = (0, middle_of(row), NUM_FRAMES - 1)[which]
         boxes = render(scene, kitchen, only=k).boxes[0]
-        return np.array(self._parts[part][row, which]), boxes, truth_of(scene, kitchen, boxes, k)
+        return np.array(self._frames[row, which]), boxes, truth_of(scene, kitchen, boxes, k)
 
 
 def rendered(rng: np.random.Generator) -> tuple[Image, dict[str, Box], PictureTruth]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from procvid.toykitchen.dataset import UNKNOWN_FOOD
 from procvid.toykitchen.identity import Split, ToyKitchen
-from procvid.toykitchen.scene import ACTIONS, STATES, Scene, item
+from procvid.toykitchen.scene import Scene
 
 LOOK_SHARE = 0.08
 """Share of step texts that name the look of the vessel."""
@@ -200,20 +198,3 @@ def caption(scene: Scene) -> str:
     return PHRASES[scene.action][0].format(
         food=food, vessel=scene.vessel, place=place_of(scene.vessel, scene.vessel)
     )
-
-
-def captions_of(food: str, vessel: str, vessels: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Return every caption that a clip of a food in a vessel can have, with its final state.
-
-    Args:
-        food: A food that the kitchen can draw.
-        vessel: The vessel; "" when unknown.
-        vessels: Possible vessels when `vessel` is "".
-    """
-    scenes = [
-        Scene(action, item(food, state), where, seed=0)
-        for where in ([vessel] if vessel else vessels)
-        for action in ACTIONS
-        for state in STATES
-    ]
-    return [(caption(scene), scene.state_after) for scene in scenes]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from procvid.errors import InputError, UnavailableError
@@ -43,8 +42,7 @@ from procvid.settings import (
     Profile,
     read_environment,
 )
-from procvid.toykitchen.words import captions_of
-from procvid.types import ModelInfo, Role
+from procvid.types import ModelInfo
 from procvid.wiring.run import check_key, openai_client
 from procvid.wiring.stores import build_detector, build_embedder
 
@@ -306,22 +304,14 @@ def build_watching_reader(profile: Profile, meter: Meter | None = None) -> Scene
     """Build a scene reader that looks at the frames; pass it no text.
 
     Args:
-        profile: With a fixed vocabulary its own models read the scene, else a vision model does.
+        profile: With a fixed vocabulary its own reader does, else a vision model.
         meter: Counts the requests; by default a new one with the environment's budget.
 
     Raises:
         UnavailableError: There is none; the message names what is missing.
     """
     if profile.fixed_vocabulary:
-        from procvid.models.scene_readers.zero_shot import ZeroShotSceneReader
-
-        known = _vocabulary(profile)
-        kinds: dict[str, Role] = {"foods": "food", "vessels": "vessel", "tools": "tool"}
-        roles = {name: role for kind, role in kinds.items() for name in known.get(kind, [])}
-        detector = build_detector(profile, build_embedder(profile))
-        # The scorer was trained on whole frames with captions; the embedder knows resting crops.
-        captions = partial(captions_of, vessels=known.get("vessels", []))
-        return ZeroShotSceneReader(detector, build_scorer(profile), roles, captions)
+        return build_tiny_reader(profile)
     environment = read_environment()
     meter = meter or _meter(environment)
     if meter is None:

@@ -20,6 +20,7 @@ MODULES = [
     "lab.all_figures",
     "lab.examples",
     "lab.food_reference",
+    "lab.judges",
     "lab.known_world",
     "lab.pins",
     "lab.plan_sheet",

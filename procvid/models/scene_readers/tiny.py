@@ -164,13 +164,16 @@ class TinyReader:
 
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
         """Return the objects in the middle frame; ignores the text."""
-        states, looks = self._answers([frames[len(frames) // 2]])
+        states, looks = self.answers([frames[len(frames) // 2]])
         found = [
             SceneObject(name, "food", name, FOOD_STATES[int(row.argmax())], "likely")
             for name, row in zip(FOODS, states[0], strict=True)
             if FOOD_STATES[int(row.argmax())] != ABSENT
         ]
-        vessel = LOOKS["vessel_shape"][int(looks["vessel_shape"][0].argmax())].split(" ", 1)[1]
+        odds = dict.fromkeys(SHAPES, 0.0)
+        for shape, probability in zip(LOOKS["vessel_shape"], looks["vessel_shape"][0], strict=True):
+            odds[shape.split(" ", 1)[1]] += float(probability)
+        vessel = max(odds, key=lambda name: odds[name])
         found.append(SceneObject(vessel, "vessel", vessel, "", "likely"))
         tool = LOOKS["tool"][int(looks["tool"][0].argmax())]
         if tool != ABSENT:
@@ -185,7 +188,7 @@ class TinyReader:
         """
         if name not in FOODS or state not in FOOD_STATES:
             return None
-        states, _ = self._answers(images)
+        states, _ = self.answers(images)
         return [float(p) for p in states[:, FOODS.index(name), FOOD_STATES.index(state)]]
 
     def look_fit(self, images: Sequence[Image], name: str, reference: Image) -> list[float] | None:
@@ -205,7 +208,7 @@ class TinyReader:
         thing = thing_of(name)
         if not thing:
             return None
-        _, looks = self._answers([reference, *images])
+        _, looks = self.answers([reference, *images])
         fits = np.ones(len(images))
         for question in _questions(thing):
             roots = np.sqrt(looks[question])
@@ -224,7 +227,7 @@ class TinyReader:
         thing = thing_of(name)
         if not thing:
             return None
-        _, wanted = self._answers([reference])
+        _, wanted = self.answers([reference])
         _, looks, _ = self.network(pictures)
         fits = torch.ones(len(pictures), device=pictures.device)
         for question in _questions(thing):
@@ -232,7 +235,7 @@ class TinyReader:
             fits = fits * (looks[question].softmax(-1).sqrt() @ roots)
         return fits
 
-    def _answers(
+    def answers(
         self, images: Sequence[Image]
     ) -> tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]:
         """Return the probabilities of states (N, foods, states) and of answers (N, answers)."""
