@@ -158,10 +158,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class TakeVerdict:
-    """A score of a take, 0 to 1 or None if it cannot be judged, with one sentence why."""
+    """A score of a take, with one sentence why.
+
+    Attributes:
+        value: The score, 0 to 1; None if the take cannot be judged.
+        reason: What the score consists of, or why there is none.
+        parts: Parts of the score by name, each 0 to 1.
+        contradictions: How the take contradicts the plan, each a clause such as "no pot is seen".
+    """
 
     value: float | None
     reason: str
+    parts: Mapping[str, float] = field(default_factory=dict)
+    contradictions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -454,6 +463,38 @@ class StepChanges:
 
 
 @dataclass(frozen=True)
+class TakePolicy:
+    """How many takes each step of a run gets. The best one becomes the clip of the step.
+
+    Attributes:
+        best_of: Number of takes of each step.
+        repeats: Maximum number of further takes while the best one contradicts the plan; 0 makes
+            no check.
+        budget_s: Seconds for all takes but the first of each step; None is no limit.
+    """
+
+    best_of: int = 1
+    repeats: int = 0
+    budget_s: float | None = None
+
+    @property
+    def several(self) -> bool:
+        """Return True if a step can get more than one take."""
+        return self.best_of > 1 or self.repeats > 0
+
+    @property
+    def summary(self) -> str:
+        """Return the policy in a few words; "" for one take. Part of a run's identity."""
+        words = [f"the best of {self.best_of} takes per step"] if self.best_of > 1 else []
+        if self.repeats:
+            words.append(f"up to {self.repeats} more if it contradicts the plan")
+        return ", ".join(words)
+
+
+ONE_TAKE = TakePolicy()
+
+
+@dataclass(frozen=True)
 class GenerateRequest:
     """A request for a video; the same request with the same folder resumes.
 
@@ -470,3 +511,4 @@ class GenerateRequest:
     precise: bool | None = None
     seed: int = 0
     shots: ShotMode = "auto"
+    takes: TakePolicy = ONE_TAKE

@@ -108,8 +108,8 @@ def remake(
         total_s += seconds
         take = settle(run, step.number, place)
         if len(wanted) > 1:
-            take = write_verdict(take, _judged(take, step, parts, judge))
-            yield _ready(run, take, seconds, len(made) + 1, len(wanted))
+            take = write_verdict(take, judged(take, step, parts, judge))
+            yield take_ready(run, take, seconds, len(made) + 1, len(wanted))
         made.append(take)
     best = max(made, key=lambda take: -1.0 if take.score is None else take.score)
     if len(wanted) > 1 and best.score is None:
@@ -119,7 +119,7 @@ def remake(
     return restore(run, step.number, best), total_s
 
 
-def _judged(take: Take, step: StepPlan, parts: Parts, judge: TakeJudge | None) -> TakeVerdict:
+def judged(take: Take, step: StepPlan, parts: Parts, judge: TakeJudge | None) -> TakeVerdict:
     """Return the verdict on a take. A judge that fails gives none, so the takes are not lost."""
     if judge is None:
         return NO_JUDGE
@@ -131,7 +131,8 @@ def _judged(take: Take, step: StepPlan, parts: Parts, judge: TakeJudge | None) -
         return TakeVerdict(None, error.message)
 
 
-def _ready(run: RunFolder, take: Take, seconds: float, done: int, total: int) -> TakeReady:
+def take_ready(run: RunFolder, take: Take, seconds: float, done: int, total: int) -> TakeReady:
+    """Return the event of a take, the `done`-th of `total`."""
     return TakeReady(
         step=take.record.step,
         take=take.number,
