@@ -23,7 +23,7 @@ from procvid.run.finish import (
 )
 from procvid.run.folder import RUN, RunFolder, hold, read_run
 from procvid.run.generate import Pace, step_seed
-from procvid.run.parts import Parts
+from procvid.run.parts import Parts, undrawable_names
 from procvid.run.records import StepRecord
 from procvid.run.step import crops_are_whole, make_step
 from procvid.run.takes import (
@@ -125,10 +125,19 @@ def judged(take: Take, step: StepPlan, parts: Parts, judge: TakeJudge | None) ->
         return NO_JUDGE
     try:
         frames = read_clip(take.clip, downscale=parts.profile.display_scale).frames
-        images = {one.object_name: load_image(take.folder / one.file) for one in take.references}
-        return judge.judge(frames, step, images)
+        references = {one.object_name: one.file for one in take.references}
+        names = parts.stand_ins
+        images = {names.of(n): load_image(take.folder / f) for n, f in references.items()}
+        return judge.judge(frames, _drawable(step, parts), images)
     except ProcvidError as error:
         return TakeVerdict(None, error.message)
+
+
+def _drawable(step: StepPlan, parts: Parts) -> StepPlan:
+    """Return the step as the models know it, without the objects that they cannot draw."""
+    unknown = set(undrawable_names(parts, step.objects))
+    objects = tuple(item for item in step.objects if item.name not in unknown)
+    return parts.stand_ins.in_step(dataclasses.replace(step, objects=objects))
 
 
 def take_ready(run: RunFolder, take: Take, seconds: float, done: int, total: int) -> TakeReady:

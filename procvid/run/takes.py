@@ -180,7 +180,7 @@ def new_place(run: RunFolder, step: int) -> Path:
 
 
 def settle(run: RunFolder, step: int, place: Path) -> Take:
-    """Return the take that was made at `place`; an earlier take with the same clip replaces it.
+    """Return the take that was made at `place`; an earlier whole take with the same clip replaces it.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -189,7 +189,7 @@ def settle(run: RunFolder, step: int, place: Path) -> Take:
     for take in takes_of(run, step):
         if take.number == made.number or take.sha256 != made.sha256:
             continue
-        if _has_same_record(take.folder, place):
+        if _has_same_record(take.folder, place) and sha256_of(take.clip) == take.sha256:
             _discard(place)
             return take
         _discard(take.folder)

@@ -30,9 +30,7 @@ from tests.run.making import RECIPE, REQUEST, conditioning, hashes, of
 
 pytestmark = pytest.mark.usefixtures("quick_models")
 
-SHORT = dataclasses.replace(
-    REQUEST, recipe=dataclasses.replace(RECIPE, steps=RECIPE.steps[:2])
-)
+SHORT = dataclasses.replace(REQUEST, recipe=dataclasses.replace(RECIPE, steps=RECIPE.steps[:2]))
 """A request for two clips."""
 
 
@@ -275,4 +273,4 @@ def test_each_take_is_a_sample_of_the_time(parts, tmp_path):
     events = make_video(best_of_n(2), parts, tmp_path / "run", judge=PixelJudge())
     list(measured(events, tmp_path / "run", setting, tmp_path / "cache", lambda: 1.0))
     samples = read_samples(tmp_path / "cache")
-    assert len(samples) == 4 and all(0 < s.seconds and s.size_bytes for s in samples)
+    assert len(samples) == 4 and all(s.seconds > 0 and s.size_bytes for s in samples)
