@@ -83,7 +83,10 @@ def toy_shots(wanted: int) -> Iterator[ToyShot]:
                 return
             made += 1
             scene = step.scene
-            objects = objects_of(np.random.default_rng(0), scene, scene.food_name or None)
+            objects = [
+                dataclasses.replace(item, mentioned=item.name in step.text.lower())
+                for item in objects_of(np.random.default_rng(0), scene, scene.food_name or None)
+            ]
             rng = np.random.default_rng([seed, number, 5])
             crops: dict[str, Image] = {}
             for image, box, name in source_frames(rng, recipe.kitchen, scene)[:REFERENCES]:
