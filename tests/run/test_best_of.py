@@ -24,7 +24,16 @@ from procvid.run.retakes import MAX_AT_ONCE, choose_take
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.takes import Take, score_words, takes_of
 from procvid.run.timings import ClipSetting, measured, read_samples
-from procvid.types import Frames, Image, ModelInfo, StepChanges, StepPlan, TakePolicy, TakeVerdict
+from procvid.types import (
+    Frames,
+    Image,
+    ModelInfo,
+    Recipe,
+    StepChanges,
+    StepPlan,
+    TakePolicy,
+    TakeVerdict,
+)
 from procvid.wiring import run as wiring
 from tests.run.making import RECIPE, REQUEST, conditioning, hashes, of
 
@@ -245,7 +254,9 @@ def test_a_stale_step_gets_its_takes_again(best, parts, tmp_path):
     run = RunFolder(folder, read_run(folder))
     records = {n: run.read_record(n) for n in (1, 2)}
     assert list(run.stale_steps(records)) == [2]
-    list(make_video(best_of_n(3), parts, folder, judge=PixelJudge()))
+    again = list(make_video(best_of_n(3), parts, folder, judge=PixelJudge()))
+    # The other two takes still fit.
+    assert made_anew(again) == 1
     assert max(takes(folder, 2), key=lambda take: take.score).current
     assert conditioning(folder, 2)["anchors"] != record["anchors"]
 
@@ -257,6 +268,25 @@ def test_changes_of_a_person_hold_for_all_takes(parts, tmp_path):
     found = takes(folder, 1)
     assert [take.seed for take in found] == [77, step_seed(5, 1, 1)]
     assert {take.prompt for take in found} == {"A red pan."}
+
+
+def test_the_judge_reads_the_plan_as_the_models_do(parts, tmp_path):
+    seen: list[list[str]] = []
+
+    class Reader(PixelJudge):
+        def judge(self, frames, step, references):
+            seen.append([item.name for item in step.objects])
+            return super().judge(frames, step, references)
+
+    recipe = Recipe("Wok", ("Fry the carrot and the saffron in the wok.",))
+    request = dataclasses.replace(best_of_n(2), recipe=recipe)
+    list(make_video(request, parts, tmp_path / "run", judge=Reader()))
+    planned = [
+        item["name"]
+        for item in json.loads((tmp_path / "run/plan.json").read_text())["steps"][0]["objects"]
+    ]
+    assert {"wok", "saffron"} <= set(planned)
+    assert "frying pan" in seen[0] and not {"wok", "saffron"} & set(seen[0])
 
 
 def test_a_redo_and_a_choice_follow(best, parts, tmp_path):
