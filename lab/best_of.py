@@ -3,9 +3,9 @@
 `python -m lab.best_of --out FOLDER` writes `shots.json`, `best_of.json`, `best_of.md` and
 `best_of.html`. Every shot of the held-out toy recipes gets the same number of takes with three
 references. The judge of `generate --best-of` scores each take without knowing the truth, and the
-frozen oracle then says what the kept take shows. The takes are split into groups of N, and a shot
-counts with the mean over its groups, so all N use the same clips. A repeated command goes on where
-it was interrupted.
+frozen oracle then says what the kept take shows. A shot counts with the mean over all rows of N takes
+that follow each other, the first after the last, so every N uses the same clips equally often. A
+repeated command goes on where it was interrupted.
 """
 
 from __future__ import annotations
@@ -167,15 +167,19 @@ def verified(takes: Sequence[Take]) -> tuple[Take, int]:
     return kept, made
 
 
+def _rows_of(takes: Sequence[Take], size: int) -> list[list[Take]]:
+    """Return as many rows of `size` takes as there are takes, each beginning with another take."""
+    ring = [*takes, *takes]
+    return [ring[at : at + size] for at in range(len(takes))]
+
+
 def _by_shot(
     shots: Sequence[Mapping[str, Any]], size: int, keep: Callable[[Sequence[Take]], Take], key: str
 ) -> list[float | None]:
-    """Return a figure of the kept take of each shot, as the mean over its groups of `size` takes."""
+    """Return a figure of the kept take of each shot, as the mean over its rows of `size` takes."""
     values: list[float | None] = []
     for shot in shots:
-        takes = shot["takes"]
-        groups = [takes[at : at + size] for at in range(0, len(takes) - size + 1, size)]
-        found = [keep(group)[key] for group in groups]
+        found = [keep(row)[key] for row in _rows_of(shot["takes"], size)]
         values.append(None if found[0] is None else float(np.mean(found)))
     return values
 
@@ -188,15 +192,15 @@ def summary(shots: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         f"best of {size}": (size, best) for size in (1, 2, 4, 8) if size <= most
     }
     limit = min(4, most)
-    ways[f"verify, at most {limit}"] = (limit, lambda group: verified(group)[0])
+    ways[f"verify, at most {limit}"] = (limit, lambda row: verified(row)[0])
     made_s = float(np.mean([take["made_s"] for take in takes]))
     judged_s = float(np.mean([take["judged_s"] for take in takes]))
     rows = []
     for name, (size, keep) in ways.items():
         number = float(size)
         if name.startswith("verify"):
-            groups = [shot["takes"][:limit] for shot in shots]
-            number = float(np.mean([verified(group)[1] for group in groups]))
+            each = [row for shot in shots for row in _rows_of(shot["takes"], limit)]
+            number = float(np.mean([verified(row)[1] for row in each]))
         row: dict[str, Any] = {"name": name, "takes": number}
         row["seconds"] = number * (made_s + (judged_s if name != "best of 1" else 0.0))
         for key in FIGURES:

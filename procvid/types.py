@@ -158,13 +158,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class TakeVerdict:
-    """A score of a take, with one sentence why.
+    """A score of a take, 0 to 1 or None if it cannot be judged, with one sentence why.
 
-    Attributes:
-        value: The score, 0 to 1; None if the take cannot be judged.
-        reason: What the score consists of, or why there is none.
-        parts: Parts of the score by name, each 0 to 1.
-        contradictions: How the take contradicts the plan, each a clause such as "no pot is seen".
+    `parts` are those of the score, each 0 to 1. `contradictions` are clauses such as "no pot is seen":
+    how the take contradicts the plan.
     """
 
     value: float | None
@@ -466,11 +463,8 @@ class StepChanges:
 class TakePolicy:
     """How many takes each step of a run gets. The best one becomes the clip of the step.
 
-    Attributes:
-        best_of: Number of takes of each step.
-        repeats: Maximum number of further takes while the best one contradicts the plan; 0 makes
-            no check.
-        budget_s: Seconds for all takes but the first of each step; None is no limit.
+    While the best of `best_of` takes contradicts the plan, at most `repeats` more are made; 0 makes no
+    check. `budget_s` are the seconds for all takes but the first of each step; None is no limit.
     """
 
     best_of: int = 1
@@ -481,17 +475,6 @@ class TakePolicy:
     def several(self) -> bool:
         """Return True if a step can get more than one take."""
         return self.best_of > 1 or self.repeats > 0
-
-    @property
-    def summary(self) -> str:
-        """Return the policy in a few words; "" for one take. Part of a run's identity."""
-        words = [f"the best of {self.best_of} takes per step"] if self.best_of > 1 else []
-        if self.repeats:
-            words.append(f"up to {self.repeats} more if it contradicts the plan")
-        return ", ".join(words)
-
-
-ONE_TAKE = TakePolicy()
 
 
 @dataclass(frozen=True)
@@ -511,4 +494,4 @@ class GenerateRequest:
     precise: bool | None = None
     seed: int = 0
     shots: ShotMode = "auto"
-    takes: TakePolicy = ONE_TAKE
+    takes: TakePolicy = field(default_factory=TakePolicy)

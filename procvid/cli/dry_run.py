@@ -18,6 +18,7 @@ from procvid.machine import device_name
 from procvid.protocols import ServicePlanner
 from procvid.run.forecast import Forecast, StepForecast, forecast
 from procvid.run.parts import Parts
+from procvid.run.records import policy_words
 from procvid.run.timings import ClipSetting, pattern_of, read_samples
 from procvid.settings import Profile, read_environment
 from procvid.types import Plan, Recipe, Sampling, ServiceUse, TakePolicy
@@ -80,7 +81,7 @@ def dry_run(
         f"{sampling.num_inference_steps} denoising steps each, in {arguments.out}."
     )
     if takes.several:
-        print(f"Takes: {takes.summary}.")
+        print(f"Takes: {policy_words(takes)}.")
     if sampling.shortcuts.summary:
         kind = "Distilled" if arguments.distilled else "Fast"
         print(f"{kind}: {sampling.shortcuts.summary}.")

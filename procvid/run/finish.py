@@ -13,7 +13,7 @@ from procvid.plan.shots import cut_into_shots, mode_of
 from procvid.run.assemble import assemble
 from procvid.run.folder import CAPTIONS, CLIP, VIDEO, RunFolder
 from procvid.run.parts import Parts
-from procvid.run.records import RunRecord, StepRecord
+from procvid.run.records import RunRecord, StepRecord, policy_words
 from procvid.run.restore import packed_plan
 from procvid.run.step import crops_are_whole
 from procvid.run.takes import scores_of_takes, takes_json
@@ -118,7 +118,7 @@ def _takes_settings(run: RunFolder, plan: Plan) -> dict[str, str]:
     if not policy.several:
         return {}
     takes = {name: scores_of_takes(run, number) for number, name in plan.names.items()}
-    return {"take_policy": policy.summary, "takes": json.dumps(takes)}
+    return {"take_policy": policy_words(policy), "takes": json.dumps(takes)}
 
 
 def _request_settings(request: GenerateRequest) -> dict[str, Any]:

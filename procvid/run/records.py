@@ -71,7 +71,7 @@ class RunRecord:
         # Not the budget, and only if there are several takes, as for the shortcuts below.
         del request["takes"]
         if self.request.takes.several:
-            request["takes"] = self.request.takes.summary
+            request["takes"] = policy_words(self.request.takes)
         # The recipe has its shots, and without any the run keeps the id it had before shots existed.
         del sampling["seed"], recipe["notes"], request["shots"]
         if not self.request.recipe.has_shots:
@@ -131,6 +131,14 @@ class RunRecord:
             versions=dict(value["versions"]),
             memory_rule=value.get("memory_rule", OLD_RULE if "embedder" in value["models"] else ""),
         )
+
+
+def policy_words(policy: TakePolicy) -> str:
+    """Return how many takes each step gets, in a few words; "" for one."""
+    words = [f"the best of {policy.best_of} takes per step"] if policy.best_of > 1 else []
+    if policy.repeats:
+        words.append(f"up to {policy.repeats} more if it contradicts the plan")
+    return ", ".join(words)
 
 
 def differences(there: RunRecord, asked: RunRecord) -> list[str]:
