@@ -158,10 +158,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class TakeVerdict:
-    """A score of a take, 0 to 1 or None if it cannot be judged, with one sentence why."""
+    """A score of a take, 0 to 1 or None if it cannot be judged, with one sentence why.
+
+    `parts` are those of the score, each 0 to 1. `contradictions` are clauses such as "no pot is seen":
+    how the take contradicts the plan.
+    """
 
     value: float | None
     reason: str
+    parts: Mapping[str, float] = field(default_factory=dict)
+    contradictions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -454,6 +460,24 @@ class StepChanges:
 
 
 @dataclass(frozen=True)
+class TakePolicy:
+    """How many takes each step of a run gets. The best one becomes the clip of the step.
+
+    While the best of `best_of` takes contradicts the plan, at most `repeats` more are made; 0 makes no
+    check. `budget_s` are the seconds for all takes but the first of each step; None is no limit.
+    """
+
+    best_of: int = 1
+    repeats: int = 0
+    budget_s: float | None = None
+
+    @property
+    def several(self) -> bool:
+        """Return True if a step can get more than one take."""
+        return self.best_of > 1 or self.repeats > 0
+
+
+@dataclass(frozen=True)
 class GenerateRequest:
     """A request for a video; the same request with the same folder resumes.
 
@@ -470,3 +494,4 @@ class GenerateRequest:
     precise: bool | None = None
     seed: int = 0
     shots: ShotMode = "auto"
+    takes: TakePolicy = field(default_factory=TakePolicy)

@@ -14,11 +14,13 @@ from functools import partial
 from pathlib import Path
 
 from procvid.cli.screen import Bar, time_left
+from procvid.cli.take_options import take_policy
 from procvid.cli.workers import spread_of
 from procvid.errors import InputError, ProcvidError, RecipeError, ServiceError, UnavailableError
 from procvid.events import ClipReady, Event, Progress, RunFinished, Warned, to_json
 from procvid.machine import device_name, peak_memory_mib, use_one_thread
 from procvid.plan.recipe.parse import read_recipe, read_text
+from procvid.protocols import TakeJudge
 from procvid.run.folder import EVENTS, RUN
 from procvid.run.parts import Parts
 from procvid.run.story import make_video
@@ -28,6 +30,7 @@ from procvid.storage.lock import output_folder
 from procvid.storage.names import as_on_disk, composed
 from procvid.storage.text import printable
 from procvid.types import GenerateRequest, Recipe
+from procvid.wiring.takes import build_take_judge
 
 SUFFIXES = (".txt", ".md", ".json", ".html", ".htm", ".cook")
 WHAT = "--many takes a folder of recipes, or a text file with one recipe file per line."
@@ -44,9 +47,13 @@ class BatchJob:
 
 @dataclass
 class BatchTools:
-    """The models of a worker; `is_loaded` once it has made a clip."""
+    """The models of a worker; `is_loaded` once it has made a clip.
+
+    `judge` scores the takes of runs that make several per step.
+    """
 
     parts: Parts
+    judge: TakeJudge | None = None
     is_loaded: bool = False
 
 
@@ -76,7 +83,7 @@ def generate_many(
         raise InputError(
             f"The folder {arguments.out!r} is the run of one recipe.", "Choose another folder."
         )
-    make_tools = partial(build_tools, build)
+    make_tools = partial(build_tools, build, judged=take_policy(arguments).several)
     spread = spread_of(arguments, make_tools, needs_gpu=profile.needs_gpu)
     screen = BatchScreen(len(files), arguments.json)
     with output_folder(out):
@@ -96,10 +103,11 @@ def generate_many(
     screen.end(arguments.out)
 
 
-def build_tools(build: Callable[[], Parts]) -> BatchTools:
-    """Build the models of a worker, computing on one thread."""
+def build_tools(build: Callable[[], Parts], *, judged: bool = False) -> BatchTools:
+    """Build the models of a worker, computing on one thread; with `judged` the judge of takes too."""
     use_one_thread()
-    return BatchTools(build())
+    parts = build()
+    return BatchTools(parts, build_take_judge(parts.profile) if judged else None)
 
 
 def make_events(tools: BatchTools, job: BatchJob) -> Iterator[Event]:
@@ -111,7 +119,7 @@ def make_events(tools: BatchTools, job: BatchJob) -> Iterator[Event]:
         )
     request, parts = job.request, tools.parts
     events = measured(
-        make_video(request, parts, job.folder),
+        make_video(request, parts, job.folder, judge=tools.judge),
         job.folder,
         ClipSetting.of(
             parts.profile.name,

@@ -18,9 +18,10 @@ from procvid.machine import device_name
 from procvid.protocols import ServicePlanner
 from procvid.run.forecast import Forecast, StepForecast, forecast
 from procvid.run.parts import Parts
+from procvid.run.records import policy_words
 from procvid.run.timings import ClipSetting, pattern_of, read_samples
 from procvid.settings import Profile, read_environment
-from procvid.types import Plan, Recipe, Sampling, ServiceUse
+from procvid.types import Plan, Recipe, Sampling, ServiceUse, TakePolicy
 from procvid.wiring import run as wiring
 from procvid.wiring.readiness import Readiness, machine_facts, readiness
 from procvid.wiring.stores import missing_downloads
@@ -39,6 +40,7 @@ def dry_run(
     sampling: Sampling,
     memory: str,
     loras: tuple[str, ...],
+    takes: TakePolicy,
 ) -> None:
     """Print the forecast of a run.
 
@@ -65,6 +67,7 @@ def dry_run(
         service=service,
         downloads=downloads,
         no_slots=no_slots,
+        takes=takes.best_of,
     )
     if arguments.json:
         printed = _to_json(result, plan, profile, reason)
@@ -77,6 +80,8 @@ def dry_run(
         f"{sampling.num_frames} frames at {sampling.fps} fps, "
         f"{sampling.num_inference_steps} denoising steps each, in {arguments.out}."
     )
+    if takes.several:
+        print(f"Takes: {policy_words(takes)}.")
     if sampling.shortcuts.summary:
         kind = "Distilled" if arguments.distilled else "Fast"
         print(f"{kind}: {sampling.shortcuts.summary}.")
@@ -84,7 +89,7 @@ def dry_run(
     for step in result.steps:
         _print_step(step, plan.names, result.no_slots, profile.max_references)
     print()
-    _print_totals(result, ready)
+    _print_totals(result, ready, takes.best_of)
     print("\n".join((*facts.lines(), *ready.lines())))
 
 
@@ -158,10 +163,10 @@ def _print_step(
         print(f"   not in the memory; the clips may supply it: {own}")
 
 
-def _print_totals(result: Forecast, ready: Readiness) -> None:
+def _print_totals(result: Forecast, ready: Readiness, takes: int) -> None:
     seconds, basis = result.seconds, result.basis
     if seconds is None and ready.clip_seconds is not None:
-        seconds, basis = ready.clip_seconds * len(result.steps), "counted, not measured"
+        seconds, basis = ready.clip_seconds * len(result.steps) * takes, "counted, not measured"
     time = "not known" if seconds is None else duration(seconds)
     peak = "not known" if result.peak_mib is None else f"at most {result.peak_mib:.0f} MiB"
     disk = f"{'at most' if result.disk_is_bound else 'about'} {size(round(result.disk_bytes))}"

@@ -21,6 +21,7 @@ from procvid.cli.batch import generate_many
 from procvid.cli.dry_run import dry_run
 from procvid.cli.screen import show_run
 from procvid.cli.sources import absolute_lora, absolute_memory
+from procvid.cli.take_options import add_takes, take_policy
 from procvid.cli.workers import add_workers
 from procvid.errors import InputError
 from procvid.machine import device_name, peak_memory_mib
@@ -31,6 +32,7 @@ from procvid.run.timings import ClipSetting, measured
 from procvid.settings import choose_sampling, parse_size, read_environment
 from procvid.types import GenerateRequest
 from procvid.wiring import run as wiring
+from procvid.wiring.takes import build_take_judge
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan, time and memory; write nothing"
     )
+    add_takes(parser)
     add_lora(parser, "LoRA to merge into the model")
     parser.add_argument(
         "--precise",
@@ -95,6 +98,7 @@ def generate(arguments: argparse.Namespace) -> None:
         InputError: An option is wrong, or the folder belongs to another run.
     """
     _check_many(arguments)
+    takes = take_policy(arguments)
     recipe = None if arguments.recipe is None else read_recipe(Path(arguments.recipe))
     if arguments.distilled and arguments.fast:
         raise InputError("--distilled and --fast exclude each other.", "Omit one of them.")
@@ -114,7 +118,7 @@ def generate(arguments: argparse.Namespace) -> None:
     memory = absolute_memory(arguments.memory, ask=not arguments.dry_run)
     if arguments.dry_run and recipe is not None:
         cut = cut_into_shots(recipe, arguments.shots)
-        dry_run(arguments, cut, profile, reason, sampling, memory, loras)
+        dry_run(arguments, cut, profile, reason, sampling, memory, loras, takes)
         return
     build = partial(
         wiring.build,
@@ -135,13 +139,16 @@ def generate(arguments: argparse.Namespace) -> None:
         precise=arguments.precise,
         seed=arguments.seed,
         shots=arguments.shots,
+        takes=takes,
     )
     if recipe is None:
         generate_many(arguments, profile, reason, build, request)
         return
     out = Path(arguments.out)
+    parts = build()
+    judge = build_take_judge(parts.profile) if takes.several else None
     events = measured(
-        make_video(request(recipe), build(), out),
+        make_video(request(recipe), parts, out, judge=judge),
         out,
         ClipSetting.of(
             profile.name, device_name(), sampling, profile.is_precise(arguments.precise)

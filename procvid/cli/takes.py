@@ -15,7 +15,7 @@ from procvid.events import ClipReady
 from procvid.plan.shots import number_of
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.retakes import choose_take, delete_take
-from procvid.run.takes import Take, take_facts, takes_of
+from procvid.run.takes import Take, score_words, take_facts, takes_of
 from procvid.types import GenerateRequest, Plan
 
 
@@ -101,8 +101,12 @@ def _show(run: RunFolder, plan: Plan, number: int, as_json: bool) -> None:
 def _line(take: Take) -> str:
     mark = "*" if take.current else " "
     made = take.made_at.strftime("%Y-%m-%d %H:%M")
-    score = "" if take.score is None else f", score {take.score:.2f}"
-    return f"{mark} take {take.number}: seed {take.seed}, made {made} UTC{score}"
+    words = score_words(take)
+    score = f", score {words}" if words else ""
+    against = (
+        f"; contradicts the plan: {', '.join(take.contradictions)}" if take.contradictions else ""
+    )
+    return f"{mark} take {take.number}: seed {take.seed}, made {made} UTC{score}{against}"
 
 
 def _json(names: Mapping[int, str], step: int, take: Take) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from procvid.plan.shots import cut_into_shots, mode_of
 from procvid.run.assemble import assemble
 from procvid.run.folder import CAPTIONS, CLIP, VIDEO, RunFolder
 from procvid.run.parts import Parts
-from procvid.run.records import RunRecord, StepRecord
+from procvid.run.records import RunRecord, StepRecord, policy_words
 from procvid.run.restore import packed_plan
 from procvid.run.step import crops_are_whole
-from procvid.run.takes import takes_json
+from procvid.run.takes import scores_of_takes, takes_json
 from procvid.types import EXACT, GenerateRequest, Plan
 
 
@@ -102,6 +102,7 @@ def join_video(run: RunFolder, plan: Plan, records: Mapping[int, StepRecord]) ->
         "request": json.dumps(_request_settings(run.record.request)),
         "plan": packed_plan(plan),
         **({"changed_steps": ", ".join(changed)} if changed else {}),
+        **_takes_settings(run, plan),
         **run.record.models,
     }
     clips = [run.step_folder(step.number) / CLIP for step in plan.steps]
@@ -109,6 +110,15 @@ def join_video(run: RunFolder, plan: Plan, records: Mapping[int, StepRecord]) ->
     duration_s = assemble(plan, texts, clips, run.path / VIDEO, run.path / CAPTIONS, provenance)
     write_progress(run, plan, records, duration_s)
     return duration_s
+
+
+def _takes_settings(run: RunFolder, plan: Plan) -> dict[str, str]:
+    """Return the takes of each step with their scores, if the run makes several per step."""
+    policy = run.record.request.takes
+    if not policy.several:
+        return {}
+    takes = {name: scores_of_takes(run, number) for number, name in plan.names.items()}
+    return {"take_policy": policy_words(policy), "takes": json.dumps(takes)}
 
 
 def _request_settings(request: GenerateRequest) -> dict[str, Any]:

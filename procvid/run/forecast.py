@@ -77,6 +77,7 @@ def forecast(
     service: ServiceUse,
     downloads: Mapping[str, int],
     no_slots: str = "",
+    takes: int = 1,
 ) -> Forecast:
     """Forecast a run.
 
@@ -89,6 +90,7 @@ def forecast(
         service: See `Forecast`.
         downloads: See `Forecast`.
         no_slots: See `Forecast`.
+        takes: Number of takes of each step, without those that a check repeats.
     """
     memory = start_memory(parts, sampling.seed, plan) if parts else None
     found = preview(parts, plan, memory, {}) if parts else [None] * len(plan.steps)
@@ -96,7 +98,8 @@ def forecast(
     for step, conditioning in zip(plan.steps, found, strict=True):
         seconds = None
         if pattern is not None:
-            seconds = pattern.clip_s if steps else pattern.first_clip_s
+            first_s = pattern.clip_s if steps else pattern.first_clip_s
+            seconds = first_s + (takes - 1) * pattern.clip_s
         has_memory = profile.max_references > 0 and (parts is None or parts.stores is not None)
         own = _own_sights(plan.steps, step, conditioning) if has_memory else {}
         seed = step_seed(sampling.seed, step.number)
@@ -107,7 +110,7 @@ def forecast(
         seconds=None if pattern is None else sum(step.seconds or 0.0 for step in steps),
         peak_mib=None if pattern is None else pattern.peak_mib,
         # The video contains the bytes of the clips again.
-        disk_bytes=2 * clip_bytes * len(steps),
+        disk_bytes=(takes + 1) * clip_bytes * len(steps),
         disk_is_bound=pattern is None,
         service=service,
         downloads=downloads,

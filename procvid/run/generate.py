@@ -44,6 +44,10 @@ class Pace:
         self._clips_left = max(0, self._clips_left - 1)
         return self._seconds_per_clip
 
+    def expect(self, clips: int) -> None:
+        """Add clips to those that are left; a negative number takes some away."""
+        self._clips_left = max(0, self._clips_left + clips)
+
     def eta_s(self, done: int, total: int) -> float | None:
         """Return the seconds until the last clip, after `done` of `total` denoising steps."""
         spent_s = time.monotonic() - self._clip_start_s

@@ -12,7 +12,16 @@ from typing import Any, Literal
 
 from procvid.memory.anchors import Anchor, Anchors, upload_id
 from procvid.plan.shots import cut_into_shots, same_source
-from procvid.types import GenerateRequest, Recipe, Role, Sampling, Shortcuts, Slot, StepCache
+from procvid.types import (
+    GenerateRequest,
+    Recipe,
+    Role,
+    Sampling,
+    Shortcuts,
+    Slot,
+    StepCache,
+    TakePolicy,
+)
 
 SCHEMA_VERSION = 1
 
@@ -59,6 +68,10 @@ class RunRecord:
         request["lora"] = lora_weights(self.request.lora) or None
         recipe = request.pop("recipe")
         sampling = request.pop("sampling")
+        # Not the budget, and only if there are several takes, as for the shortcuts below.
+        del request["takes"]
+        if self.request.takes.several:
+            request["takes"] = policy_words(self.request.takes)
         # The recipe has its shots, and without any the run keeps the id it had before shots existed.
         del sampling["seed"], recipe["notes"], request["shots"]
         if not self.request.recipe.has_shots:
@@ -80,11 +93,14 @@ class RunRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Return the constant part of `run.json`."""
+        request = dataclasses.asdict(self.request)
+        if not self.request.takes.several:
+            del request["takes"]
         return {
             "schema_version": SCHEMA_VERSION,
             "run_id": self.run_id,
             "ai_generated": AI_GENERATED,
-            "request": dataclasses.asdict(self.request),
+            "request": request,
             "models": dict(self.models),
             "stores": dict(self.stores),
             "versions": dict(self.versions),
@@ -107,6 +123,7 @@ class RunRecord:
             request=GenerateRequest(
                 recipe=cut_into_shots(Recipe(**recipe), "one"),
                 sampling=_sampling(request.pop("sampling")),
+                takes=TakePolicy(**request.pop("takes", {})),
                 **request,
             ),
             models=dict(value["models"]),
@@ -114,6 +131,14 @@ class RunRecord:
             versions=dict(value["versions"]),
             memory_rule=value.get("memory_rule", OLD_RULE if "embedder" in value["models"] else ""),
         )
+
+
+def policy_words(policy: TakePolicy) -> str:
+    """Return how many takes each step gets, in a few words; "" for one."""
+    words = [f"the best of {policy.best_of} takes per step"] if policy.best_of > 1 else []
+    if policy.repeats:
+        words.append(f"up to {policy.repeats} more if it contradicts the plan")
+    return ", ".join(words)
 
 
 def differences(there: RunRecord, asked: RunRecord) -> list[str]:
@@ -137,6 +162,8 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
             # Without a memory on one side, the key "memory" differs too.
             if there.memory_rule and asked.memory_rule:
                 differing.append("it uses the memory rule of an earlier version")
+        elif key == "takes":
+            differing.append(f"it keeps {_takes(old)} there, but {_takes(new)} in this request")
         elif key == "shortcuts":
             differing.append(f"it is {_speed(old)} there, but {_speed(new)} in this request")
         else:
@@ -152,6 +179,10 @@ def _cut_otherwise(one: Recipe, other: Recipe) -> bool:
 
 def _clips(run: RunRecord) -> str:
     return "one clip per action" if run.request.recipe.has_shots else "one clip per step"
+
+
+def _takes(identity: Mapping[str, Any]) -> str:
+    return str(identity.get("takes", "one take per step"))
 
 
 def _speed(identity: Mapping[str, Any]) -> str:

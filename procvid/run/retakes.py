@@ -23,7 +23,7 @@ from procvid.run.finish import (
 )
 from procvid.run.folder import RUN, RunFolder, hold, read_run
 from procvid.run.generate import Pace, step_seed
-from procvid.run.parts import Parts
+from procvid.run.parts import Parts, undrawable_names
 from procvid.run.records import StepRecord
 from procvid.run.step import crops_are_whole, make_step
 from procvid.run.takes import (
@@ -108,8 +108,8 @@ def remake(
         total_s += seconds
         take = settle(run, step.number, place)
         if len(wanted) > 1:
-            take = write_verdict(take, _judged(take, step, parts, judge))
-            yield _ready(run, take, seconds, len(made) + 1, len(wanted))
+            take = write_verdict(take, judged(take, step, parts, judge))
+            yield take_ready(run, take, seconds, len(made) + 1, len(wanted))
         made.append(take)
     best = max(made, key=lambda take: -1.0 if take.score is None else take.score)
     if len(wanted) > 1 and best.score is None:
@@ -119,19 +119,29 @@ def remake(
     return restore(run, step.number, best), total_s
 
 
-def _judged(take: Take, step: StepPlan, parts: Parts, judge: TakeJudge | None) -> TakeVerdict:
+def judged(take: Take, step: StepPlan, parts: Parts, judge: TakeJudge | None) -> TakeVerdict:
     """Return the verdict on a take. A judge that fails gives none, so the takes are not lost."""
     if judge is None:
         return NO_JUDGE
     try:
         frames = read_clip(take.clip, downscale=parts.profile.display_scale).frames
-        images = {one.object_name: load_image(take.folder / one.file) for one in take.references}
-        return judge.judge(frames, step, images)
+        references = {one.object_name: one.file for one in take.references}
+        names = parts.stand_ins
+        images = {names.of(n): load_image(take.folder / f) for n, f in references.items()}
+        return judge.judge(frames, _drawable(step, parts), images)
     except ProcvidError as error:
         return TakeVerdict(None, error.message)
 
 
-def _ready(run: RunFolder, take: Take, seconds: float, done: int, total: int) -> TakeReady:
+def _drawable(step: StepPlan, parts: Parts) -> StepPlan:
+    """Return the step as the models know it, without the objects that they cannot draw."""
+    unknown = set(undrawable_names(parts, step.objects))
+    objects = tuple(item for item in step.objects if item.name not in unknown)
+    return parts.stand_ins.in_step(dataclasses.replace(step, objects=objects))
+
+
+def take_ready(run: RunFolder, take: Take, seconds: float, done: int, total: int) -> TakeReady:
+    """Return the event of a take, the `done`-th of `total`."""
     return TakeReady(
         step=take.record.step,
         take=take.number,

@@ -15,6 +15,7 @@ from procvid.events import ClipReady, Event, Planned, RunStarted, Warned
 from procvid.plan.codec import check_plan
 from procvid.plan.shots import cut_into_shots, same_source
 from procvid.protocols import TakeJudge
+from procvid.run.best_of import TakeMaker, check_policy
 from procvid.run.changes import keep_changes, kept_changes
 from procvid.run.finish import (
     clip_file,
@@ -53,6 +54,7 @@ def make_video(
     *,
     plan: Plan | None = None,
     changes: Mapping[int, StepChanges] | None = None,
+    judge: TakeJudge | None = None,
 ) -> Generator[Event, None, None]:
     """Make the video of a recipe in a run folder, or continue an unfinished one.
 
@@ -67,17 +69,19 @@ def make_video(
         plan: An edited plan; by default the planner makes one. With a plan of an uncut recipe
             each step gets one clip.
         changes: Changes to steps that are not made yet, by step number.
+        judge: Scores the takes, if the request asks for several per step.
 
     Yields:
-        `RunStarted`, `Planned`, per step `Conditioned`, `Progress`... and `ClipReady`; `Warned`
-        anywhere; `RunFinished` last.
+        `RunStarted`, `Planned`, per step `Conditioned`, `Progress`... and `ClipReady`, with several
+        takes a `TakeReady` for each; `Warned` anywhere; `RunFinished` last.
 
     Raises:
-        InputError: The models cannot make such a clip.
+        InputError: The models cannot make such a clip, or the number of takes is out of range.
         UnavailableError: The clip does not fit into memory in any way.
         RunError: The folder belongs to another request, or another process works in it.
         OutputError: The folder cannot be written.
     """
+    check_policy(request.takes)
     parts.generator.check(request.sampling)
     planner = _planner_of(request, parts, Path(folder))
     request, about_shots = _cut(request, Path(folder), plan)
@@ -85,11 +89,15 @@ def make_video(
     about_clips = (*parts.generator.notes(request.sampling), *about_shots)
     with hold(Path(folder), record_of(request, parts, planner)) as run:
         keep_changes(run, changes or {})
-        yield from logged(run, _story(run, parts, plan, about_clips))
+        yield from logged(run, _story(run, parts, plan, about_clips, judge))
 
 
 def _story(
-    run: RunFolder, parts: Parts, edited: Plan | None, about_clips: Sequence[str]
+    run: RunFolder,
+    parts: Parts,
+    edited: Plan | None,
+    about_clips: Sequence[str],
+    judge: TakeJudge | None,
 ) -> Generator[Event, None, None]:
     plan = _plan_of(run, parts, edited)
     records = finished_steps(run, parts, plan)
@@ -113,7 +121,9 @@ def _story(
             return
 
     memory = start_memory(parts, run.record.request.seed, plan)
-    pace = Pace(num_clips=len(plan.steps) - len(fresh))
+    policy = run.record.request.takes
+    pace = Pace(num_clips=(len(plan.steps) - len(fresh)) * policy.best_of)
+    takes = TakeMaker(run, parts, pace, judge)
     for step in plan.steps:
         number = step.number
         if number in records and number not in run.stale_steps(records):
@@ -121,7 +131,10 @@ def _story(
         else:
             changes, lost = kept_changes(run, number)
             yield from (Warned(message, number) for message in lost)
-            if number in records:
+            if policy.several:
+                made = takes.make(step, memory, changes, records)
+                records[number], seconds = yield from made
+            elif number in records:
                 remade = remake(run, parts, step, memory, (changes,), pace)
                 records[number], seconds = yield from remade
             else:

@@ -34,6 +34,8 @@ TAKES, FACTS = "takes", "take.json"
 MAX_TAKES = 200
 """Maximum number of takes of a step."""
 
+NO_VERDICT = TakeVerdict(None, "")
+
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 
 
@@ -46,8 +48,7 @@ class Take:
         record: How it was made.
         folder: Its folder, laid out as a step folder.
         current: True if it is the clip of the step.
-        score: By the judge that chose among several takes, 0 to 1; None if it was not judged.
-        reason: Why it has this score, or "".
+        verdict: Of the judge that chose among several takes; None if it was not judged.
         made_at: When the clip was made, in UTC.
     """
 
@@ -55,9 +56,23 @@ class Take:
     record: StepRecord
     folder: Path
     current: bool
-    score: float | None
-    reason: str
+    verdict: TakeVerdict | None
     made_at: datetime.datetime
+
+    @property
+    def score(self) -> float | None:
+        """Score, 0 to 1; None if it was not judged or cannot be."""
+        return None if self.verdict is None else self.verdict.value
+
+    @property
+    def reason(self) -> str:
+        """Why it has this score, or ""."""
+        return "" if self.verdict is None else self.verdict.reason
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """How it contradicts the plan, each a clause."""
+        return () if self.verdict is None else self.verdict.contradictions
 
     @property
     def seed(self) -> int:
@@ -142,8 +157,7 @@ def keep_current(run: RunFolder, step: int) -> None:
     """
     folder = run.step_folder(step)
     place = _folder(run, step)
-    if place.is_dir():
-        sweep(place)
+    sweep_takes(run, step)
     take = next((take for take in takes_of(run, step) if take.current), None)
     if take is None or (_has_same_record(take.folder, folder) and take.folder != folder):
         return
@@ -153,6 +167,12 @@ def keep_current(run: RunFolder, step: int) -> None:
             shutil.copy2(take.folder / FACTS, kept / FACTS)
 
 
+def sweep_takes(run: RunFolder, step: int) -> None:
+    """Remove what a killed process left of a take. Raise OutputError on failure."""
+    if _folder(run, step).is_dir():
+        sweep(_folder(run, step))
+
+
 def new_place(run: RunFolder, step: int) -> Path:
     """Return the folder for the next take, which does not exist yet."""
     last = max((take.number for take in takes_of(run, step)), default=0)
@@ -160,7 +180,7 @@ def new_place(run: RunFolder, step: int) -> Path:
 
 
 def settle(run: RunFolder, step: int, place: Path) -> Take:
-    """Return the take that was made at `place`; an earlier take with the same clip replaces it.
+    """Return the take that was made at `place`; an earlier whole take with the same clip replaces it.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -169,7 +189,7 @@ def settle(run: RunFolder, step: int, place: Path) -> Take:
     for take in takes_of(run, step):
         if take.number == made.number or take.sha256 != made.sha256:
             continue
-        if _has_same_record(take.folder, place):
+        if _has_same_record(take.folder, place) and sha256_of(take.clip) == take.sha256:
             _discard(place)
             return take
         _discard(take.folder)
@@ -177,9 +197,9 @@ def settle(run: RunFolder, step: int, place: Path) -> Take:
 
 
 def write_verdict(take: Take, verdict: TakeVerdict) -> Take:
-    """Store a score with a take. Raise OutputError on failure."""
-    write_json(take.folder / FACTS, {"score": verdict.value, "reason": verdict.reason})
-    return replace(take, score=verdict.value, reason=verdict.reason)
+    """Store a verdict with a take. Raise OutputError on failure."""
+    write_json(take.folder / FACTS, _verdict_json(verdict))
+    return replace(take, verdict=verdict)
 
 
 def restore(run: RunFolder, step: int, take: Take) -> StepRecord:
@@ -219,11 +239,18 @@ def take_facts(take: Take) -> dict[str, Any]:
         "current": take.current,
         "seed": take.seed,
         "prompt": take.prompt,
-        "score": take.score,
-        "reason": take.reason,
+        **_verdict_json(take.verdict or NO_VERDICT),
         "made_at": take.made_at.isoformat(timespec="seconds"),
         "sha256": take.sha256,
     }
+
+
+def score_words(take: Take) -> str:
+    """Return the score with its parts, such as "0.83 (likeness 0.91, states 0.75)"; "" for none."""
+    if take.verdict is None or take.score is None:
+        return ""
+    parts = ", ".join(f"{name} {value:.2f}" for name, value in take.verdict.parts.items())
+    return f"{take.score:.2f} ({parts})" if parts else f"{take.score:.2f}"
 
 
 def takes_json(run: RunFolder, step: int) -> list[dict[str, Any]]:
@@ -236,9 +263,19 @@ def takes_json(run: RunFolder, step: int) -> list[dict[str, Any]]:
             "seed": take.seed,
             "sha256": take.sha256,
             "current": take.current,
+            **({} if take.verdict is None else _verdict_json(take.verdict)),
         }
         for take in takes_of(run, step)
     ]
+
+
+def scores_of_takes(run: RunFolder, step: int) -> dict[str, Any]:
+    """Return the kept take and the score of each take of a step, for the metadata of the video."""
+    takes = takes_of(run, step)
+    return {
+        "kept": next((take.number for take in takes if take.current), None),
+        "scores": {str(take.number): take.score for take in takes},
+    }
 
 
 def made_as(run: RunFolder) -> dict[int, tuple[int, str | None]]:
@@ -286,17 +323,31 @@ def _read(folder: Path, number: int, step: int) -> Take | None:
         made_at = datetime.datetime.fromtimestamp(facts.st_mtime, datetime.timezone.utc)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-    verdict = _verdict(folder / FACTS)
-    return Take(number, record, folder, False, verdict.value, verdict.reason, made_at)
+    return Take(number, record, folder, False, _verdict(folder / FACTS), made_at)
 
 
-def _verdict(file: Path) -> TakeVerdict:
+def _verdict(file: Path) -> TakeVerdict | None:
     try:
         value: Mapping[str, Any] = read_json(file)
         score = value["score"]
-        return TakeVerdict(None if score is None else float(score), str(value["reason"]))
-    except (OSError, KeyError, TypeError, ValueError):
-        return TakeVerdict(None, "")
+        return TakeVerdict(
+            None if score is None else float(score),
+            str(value["reason"]),
+            # Verdicts of older versions have neither.
+            {str(name): float(part) for name, part in value.get("parts", {}).items()},
+            tuple(str(clause) for clause in value.get("contradictions", ())),
+        )
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _verdict_json(verdict: TakeVerdict) -> dict[str, Any]:
+    return {
+        "score": verdict.value,
+        "reason": verdict.reason,
+        "parts": dict(verdict.parts),
+        "contradictions": list(verdict.contradictions),
+    }
 
 
 def _has_same_record(one: Path, other: Path) -> bool:

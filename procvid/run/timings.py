@@ -6,15 +6,15 @@ One JSON file in the cache folder holds the last clips; forecasts use nothing el
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeGuard
 
 from procvid.errors import OutputError
-from procvid.events import ClipReady, Event
+from procvid.events import ClipReady, Event, TakeReady
 from procvid.storage.atomic import write_text
 from procvid.types import Sampling
 
@@ -148,6 +148,13 @@ def _pattern(samples: Sequence[ClipSample]) -> Pattern:
     )
 
 
+def _is_made(event: Event, in_takes: Collection[int]) -> TypeGuard[ClipReady | TakeReady]:
+    """Return True for a clip that was made now, counting each take of a step and not their sum."""
+    if isinstance(event, ClipReady):
+        return not event.reused and event.step not in in_takes
+    return isinstance(event, TakeReady) and event.seconds > 0
+
+
 def measured(
     events: Iterator[Event],
     run_folder: Path,
@@ -168,10 +175,13 @@ def measured(
         is_loaded: An earlier run of this process has loaded the models.
     """
     samples: list[ClipSample] = []
+    in_takes: set[int] = set()
     try:
         with closing(events):  # type: ignore[type-var]  # the makers of events are generators
             for event in events:
-                if isinstance(event, ClipReady) and not event.reused:
+                if isinstance(event, TakeReady):
+                    in_takes.add(event.step)
+                if _is_made(event, in_takes):
                     folder = (run_folder / event.file).parent
                     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
                     first = not samples and not is_loaded

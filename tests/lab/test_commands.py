@@ -18,6 +18,7 @@ MODULES = [
     if module.name.endswith(".__main__")
 ] + [
     "lab.all_figures",
+    "lab.best_of",
     "lab.examples",
     "lab.food_reference",
     "lab.judges",

@@ -12,17 +12,20 @@ from gradio_client import Client
 from procvid.errors import InputError, ProcvidError, RunError
 from procvid.events import ClipReady, Conditioned, Progress, RunFinished, RunStarted, TakeReady
 from procvid.run.folder import RunFolder, read_run
+from procvid.run.story import make_video
 from procvid.run.takes import made_as
-from procvid.types import Conditioning, StepChanges
+from procvid.settings import TINY, choose_sampling
+from procvid.types import Conditioning, GenerateRequest, StepChanges, TakePolicy
 from procvid.ui.pages.create.takes_panel import CLOSED, Opened, do, panel
 from procvid.ui.pressed import Press
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.jobs import make_draft, start_run
+from procvid.ui.server.jobs import make_draft, resume_run, start_run
 from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket
 from procvid.ui.server.redo import lock, read_changes, redo
 from procvid.ui.server.stream import RunView, event_json
 from procvid.ui.server.takes import keep_take, list_takes, remove_take, take_json
 from procvid.ui.server.visitors import Visitor
+from procvid.wiring.takes import build_take_judge
 from tests.ui.running import finished
 
 HOME = Visitor()
@@ -99,6 +102,41 @@ def test_progress_of_stale_steps_begins_below_one(draft: Draft, tmp_path: Path) 
     assert view.fraction == 0.5 and view.steps[2].clip is not None
     view.apply(ClipReady(2, "steps/02/clip.mp4", 1.0))
     assert (view.fraction, view.steps[2].stale, view.steps[2].num_takes) == (1.0, 0, 2)
+
+
+def test_a_run_with_several_takes_per_step_shows_its_progress(draft: Draft, tmp_path: Path) -> None:
+    view = RunView("0" * 16, tmp_path)
+    view.show_plan(draft.plan)
+    view.apply(conditioned(1))
+    for done in (1, 2):
+        view.apply(TakeReady(1, done, f"takes/01/{done}/clip.mp4", 1.0, 0.5, "Good.", done, 2))
+    assert (view.fraction, view.steps[1].num_takes) == (0.5, 2)
+    view.apply(ClipReady(1, "steps/01/clip.mp4", 2.0))
+    assert (view.fraction, view.steps[1].num_takes, view.takes_made) == (0.5, 2, 0)
+    view.apply(conditioned(2))
+    view.apply(Progress(2, 1, 2, None))
+    assert view.fraction == 0.5 + 0.25 / 2
+
+
+def test_a_run_of_the_best_takes_shows_them(context: AppContext, draft: Draft) -> None:
+    run_id = "b" * 16
+    folder = context.folder_of(run_id)
+    sampling = choose_sampling(TINY, num_inference_steps=1)
+    request = GenerateRequest(draft.recipe, sampling, "tiny", seed=3, takes=TakePolicy(2))
+    parts = context.parts("default")
+    judge = build_take_judge(TINY)
+    made = list(make_video(request, parts, folder, plan=draft.plan, judge=judge))
+    assert isinstance(made[-1], RunFinished)
+    view = context.view_of(run_id)
+    assert view.state == "done" and [step.num_takes for step in view.steps.values()] == [2, 2]
+    shown = panel(context, view, Opened(1))
+    assert "All takes (2)" in shown and "in the video" in shown
+    facts = take_json(list_takes(context, run_id, 1)[0])
+    assert set(facts) >= {"score", "reason", "parts", "contradictions"}
+    # Resumed on the page, it has the same takes and nothing is made.
+    resume_run(context, run_id, HOME)
+    assert finished(context, run_id).state == "done"
+    assert [len(list_takes(context, run_id, step)) for step in (1, 2)] == [2, 2]
 
 
 def test_a_ticket_keeps_the_number_of_takes(draft: Draft, tmp_path: Path) -> None:

@@ -171,7 +171,10 @@ class TakeReference(TypedDict):
 
 
 class TakeFacts(TypedDict):
-    """A take of a step; `current` marks the clip of the step."""
+    """A take of a step; `current` marks the clip of the step.
+
+    `parts` are those of the score; `contradictions` say how it contradicts the plan.
+    """
 
     number: int
     current: bool
@@ -179,6 +182,8 @@ class TakeFacts(TypedDict):
     prompt: str
     score: float | None
     reason: str
+    parts: dict[str, float]
+    contradictions: list[str]
     made_at: str
     sha256: str
     clip: gr.FileData

@@ -303,7 +303,8 @@ class AppContext:
             begun = (folder / RUN).exists()
             request = read_run(folder).request if begun else job.request(parts.profile)
             plan, changes_of = job.draft.plan, job.changes
-            events = make_video(request, parts, folder, plan=plan, changes=changes_of)
+            judge = self._take_judge(card) if request.takes.several else None
+            events = make_video(request, parts, folder, plan=plan, changes=changes_of, judge=judge)
             yield from measured(
                 events,
                 folder,

@@ -86,7 +86,7 @@ class RunView:
         trouble: Why it failed, or "".
         preview: Low-resolution view of the clip in progress.
         redoing: The step that this job redoes; 0 if it makes all missing and stale steps.
-        takes_wanted: Number of takes that a redo makes.
+        takes_wanted: Number of takes of the step in progress.
         takes_made: How many of them are finished.
     """
 
@@ -132,9 +132,10 @@ class RunView:
                 self.current, self.denoised, self.denoising_steps = step, done, total
                 self.eta_s = eta_s
                 self.preview = self.preview if preview is None else preview
-            case TakeReady(step=step, take=take, done=done):
+            case TakeReady(step=step, take=take, done=done, total=total):
                 self.steps[step].num_takes = max(take, self.steps[step].num_takes)
                 self.takes_made, self.denoised, self.preview = done, 0, None
+                self.takes_wanted = total
             case ClipReady(step=step, file=file, reused=reused):
                 self._show_clip(self.steps[step], self.folder / file, reused)
             case Warned(message=message, step=step, kind=kind):
@@ -154,7 +155,11 @@ class RunView:
             step.num_takes += 1
         step.clip, step.remaking, step.stale = clip, False, 0 if not reused else step.stale
         self.denoised, self.preview = 0, None
-        self.takes_made = self.takes_wanted if step.number == self.redoing else self.takes_made
+        if not self.redoing:
+            # The next step of a whole run begins with its own first take.
+            self.takes_made = 0
+        elif step.number == self.redoing:
+            self.takes_made = self.takes_wanted
 
     def forget_warnings(self, step: int) -> None:
         """Drop the warnings of a step, or with 0 those of the whole run."""
@@ -194,9 +199,10 @@ class RunView:
         """Finished share of the run, or of the redo of one step, 0 to 1."""
         if self.state in ("done", "stale"):
             return 1.0
-        within_step = self.denoised / max(1, self.denoising_steps)
+        within_take = self.denoised / max(1, self.denoising_steps)
+        within_step = min(1.0, (self.takes_made + within_take) / max(1, self.takes_wanted))
         if self.redoing and not self.ended:
-            return min(1.0, (self.takes_made + within_step) / max(1, self.takes_wanted))
+            return within_step
         right = [s for s in self.steps.values() if s.clip and not s.stale and not s.remaking]
         num_right = len(self.clips) if self.ended else len(right)
         return min(1.0, (num_right + within_step) / max(1, len(self.steps)))

@@ -13,7 +13,7 @@ from html import escape
 from typing import Literal
 
 from procvid.errors import InputError, ProcvidError
-from procvid.run.takes import Take
+from procvid.run.takes import Take, score_words
 from procvid.types import Slot
 from procvid.ui.pages.create.references_step import without
 from procvid.ui.pages.create.run_markup import clip_player, reference_url
@@ -254,7 +254,8 @@ def _strip(takes: Sequence[Take], opened: Opened) -> str:
 
 def _thumbnail(take: Take, opened: Opened) -> str:
     step, number = opened.step, take.number
-    facts = f"Seed {take.seed}" + ("" if take.score is None else f". Score {take.score:.2f}")
+    words = score_words(take)
+    facts = f"Seed {take.seed}" + (f". Score {words}" if words else "")
     picture = f'<img alt="" loading="lazy" src="{still_url(take.clip)}">'
     if take.current:
         return (

@@ -1,0 +1,70 @@
+"""The options of `procvid generate` for several takes per step."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+from procvid.cli.arguments import whole_number
+from procvid.errors import InputError
+from procvid.run.best_of import check_policy
+from procvid.run.retakes import MAX_AT_ONCE
+from procvid.types import TakePolicy
+
+REPEATS = 3
+"""Most further takes of `--verify` without `--best-of`."""
+
+
+def add_takes(parser: argparse.ArgumentParser) -> None:
+    """Add `--best-of`, `--verify` and `--budget-s`."""
+    parser.add_argument(
+        "--best-of",
+        metavar="N",
+        type=whole_number,
+        help=f"number of takes of each step, 1 to {MAX_AT_ONCE}; the best one is kept (default: 1)",
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="make another take while the best one contradicts the plan, at most as many as "
+        f"--best-of, or {REPEATS} without it",
+    )
+    parser.add_argument(
+        "--budget-s",
+        metavar="SECONDS",
+        type=_seconds,
+        help="time for all takes but the first of each step; needs --best-of or --verify",
+    )
+
+
+def take_policy(arguments: argparse.Namespace) -> TakePolicy:
+    """Return what the options say.
+
+    Raises:
+        InputError: A number is out of range, or the budget has nothing to limit.
+    """
+    best_of = 1 if arguments.best_of is None else arguments.best_of
+    repeats = REPEATS if arguments.best_of is None else best_of
+    policy = TakePolicy(best_of, repeats if arguments.verify else 0, arguments.budget_s)
+    check_policy(policy)
+    if policy.budget_s is not None and not policy.several:
+        raise InputError(
+            "--budget-s limits further takes, but each step gets one take.",
+            "Add --best-of N or --verify.",
+        )
+    return policy
+
+
+def _seconds(text: str) -> float:
+    """Return the number that a text holds.
+
+    Raises:
+        ArgumentTypeError: The text is not a number.
+    """
+    try:
+        value = float(text) if len(text) <= 20 else math.nan
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of seconds")
+    return value
