@@ -1,17 +1,19 @@
-"""Score the takes of one step with the evidence of `object_fidelity` and `object_state_strict`.
+"""Score the takes of one step, and say how they contradict the plan.
 
-The score of a clip is the mean of two shares, each 0 to 1: how much its objects look like their
-references, and how many planned objects are visible in a planned state. A still, and a clip that
-contains a pasted reference, get 0. The score ranks takes of one step; it is not a metric.
+The score of a clip is the weighted mean of scores that the profile brings, such as the rewards of
+reinforcement. Without any it is the mean of two shares of evidence, each 0 to 1: how much the objects
+look like their references (`object_fidelity`), and how many planned objects are visible in a planned
+state (`object_state_strict`). A still, and a clip that contains a pasted reference, get 0. The score
+ranks takes of one step; it is not a metric.
 
-The verdict also says how a clip contradicts the plan: it is a still or has a pasted reference, a
-vessel or a mentioned food is not found, a food that changes is not in its new state in the last
-frame, or the objects look too little like their references (`docs/takes.md` has the error rates).
+A clip contradicts the plan if it is a still or has a pasted reference, a vessel or a mentioned food is
+not found, a food is in another state in the last frame, or the objects look too little like their
+references (`docs/takes.md` has the error rates).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +38,19 @@ FPS = 8
 """Frame rate of the evidence; the score does not depend on it."""
 
 
+ClipScore = Callable[[Frames, StepPlan, Mapping[str, Image]], "float | None"]
+"""Scores a clip of a step with its references by object name: 0 to 1, or None if it does not apply."""
+
+
+@dataclass(frozen=True)
+class WeighedScore:
+    """A part of the score of a take, with its weight and its name in words."""
+
+    name: str
+    weight: float
+    score: ClipScore
+
+
 @dataclass(frozen=True)
 class PlanChecks:
     """What the models of a profile can check of a plan.
@@ -51,11 +66,12 @@ class PlanChecks:
 
 @dataclass(frozen=True)
 class _Share:
-    """A share, 0 to 1, what it counts, and its name among the parts of the score."""
+    """A share, 0 to 1, what it counts, its name among the parts of the score, and its weight."""
 
     name: str
     value: float
     words: str
+    weight: float = 1.0
 
 
 class EvidenceTakeJudge:
@@ -64,13 +80,17 @@ class EvidenceTakeJudge:
     Args:
         parts: The backbones of the metrics. A missing one leaves its share out.
         checks: What they can check of a plan. A scene reader behind an API costs money.
+        scores: What the score consists of; by default likeness and states.
     """
 
     info = ModelInfo(id="evidence of takes", revision="1")
 
-    def __init__(self, parts: EvaluationParts, checks: PlanChecks) -> None:
-        self._parts, self._checks = parts, checks
-        self._needs = (OBJECTS, FRAMES, *((SCENE, JUDGE) if checks.states else ()))
+    def __init__(
+        self, parts: EvaluationParts, checks: PlanChecks, scores: Sequence[WeighedScore] = ()
+    ) -> None:
+        self._parts, self._checks, self._scores = parts, checks, tuple(scores)
+        reads = checks.states and not scores
+        self._needs = (OBJECTS, FRAMES, *((SCENE, JUDGE) if reads else ()))
         self._cache = EvidenceCache()
 
     def judge(self, frames: Frames, step: StepPlan, references: Mapping[str, Image]) -> TakeVerdict:
@@ -82,22 +102,35 @@ class EvidenceTakeJudge:
         denied = no_credit(clip)
         if denied:
             return TakeVerdict(0.0, f"{denied[:1].upper()}{denied[1:]}.", {}, (denied,))
-        shares = [s for s in (_likeness(evidence), _states(clip, step)) if s is not None]
+        likeness = _likeness(evidence)
+        own = (likeness, _states(clip, step))
+        scored = self._scored(frames, step, references) if self._scores else own
+        shares = [share for share in scored if share is not None]
         if not shares:
             why = "; ".join(dict.fromkeys(evidence.missing.values())).rstrip(".")
             return TakeVerdict(None, f"{why}." if why else NOTHING_TO_JUDGE)
-        value = round(float(np.mean([share.value for share in shares])), 4)
+        weights = [share.weight for share in shares]
+        value = round(float(np.average([share.value for share in shares], weights=weights)), 4)
         parts = {share.name: round(share.value, 4) for share in shares}
         words = "; ".join(share.words for share in shares).capitalize()
-        against = tuple(self._contradictions(evidence, frames, step, parts))
+        against = tuple(self._contradictions(evidence, frames, step, likeness))
         return TakeVerdict(value, f"{words}.", parts, against)
+
+    def _scored(
+        self, frames: Frames, step: StepPlan, references: Mapping[str, Image]
+    ) -> Iterator[_Share]:
+        for each in self._scores:
+            value = each.score(frames, step, references)
+            if value is not None:
+                words = f"{each.name.replace('_', ' ')} {value:.2f}"
+                yield _Share(each.name, value, words, each.weight)
 
     def _contradictions(
         self,
         evidence: RunEvidence,
         frames: Frames,
         step: StepPlan,
-        parts: Mapping[str, float],
+        likeness: _Share | None,
     ) -> Iterator[str]:
         """Yield a clause for each contradiction to the plan."""
         scores = {sight.name: sight.score for sight in evidence.clips[0].sightings}
@@ -105,28 +138,26 @@ class EvidenceTakeJudge:
             wanted = item.role == "vessel" or (item.role == "food" and item.mentioned)
             if wanted and scores.get(item.name, 1.0) < GATE:
                 yield f"no {item.name} is seen"
-        yield from self._unchanged(frames, step)
+        yield from self._wrong_states(frames, step)
         least = self._checks.least_likeness
-        if parts.get(LIKENESS, 1.0) < least:
+        if likeness is not None and likeness.value < least:
             yield f"the likeness to the references is below {least:.2f}"
 
-    def _unchanged(self, frames: Frames, step: StepPlan) -> Iterator[str]:
-        """Yield a clause for each food that is not in its new state at the end of the clip."""
-        changed = {
+    def _wrong_states(self, frames: Frames, step: StepPlan) -> Iterator[str]:
+        """Yield a clause for each food that is seen in another state at the end of the clip."""
+        planned = {
             item.name: item.state_after
             for item in step.objects
-            if item.role == "food"
-            and item.state_after in self._checks.states
-            and item.state_after != item.state_before
+            if item.role == "food" and item.state_after in self._checks.states
         }
         reader = self._parts.scene_reader
-        if not changed or reader is None:
+        if not planned or reader is None:
             return
         try:
             last = {one.name: one.state for one in reader.read(frames[-1:], "")}
         except (InputError, UnavailableError):
             return
-        for name, state in changed.items():
+        for name, state in planned.items():
             if name in last and not _fits(last[name], (state,)):
                 yield f"the {name} ends {last[name]} instead of {state}"
 

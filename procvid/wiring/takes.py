@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from procvid.evaluate.parts import EvaluationParts
-from procvid.evaluate.take_judge import EvidenceTakeJudge, PlanChecks
+from procvid.evaluate.take_judge import ClipScore, EvidenceTakeJudge, PlanChecks, WeighedScore
 from procvid.protocols import TakeJudge
 from procvid.settings import Profile
 from procvid.toykitchen.scene import STATES
-from procvid.wiring.evaluation import build_evaluation
+from procvid.train.rl.rewards.identity import Identity
+from procvid.train.rl.rewards.object_state import ObjectStateReward
+from procvid.train.rl.rewards.reward import Reward, Shown
+from procvid.types import Frames, Image, StepPlan
+from procvid.wiring.evaluation import build_evaluation, build_tiny_reader
 
 TOY_CHECKS = PlanChecks(frozenset(STATES), least_likeness=0.6)
 """Of 121 rendered clips of the toy kitchen, the least likeness to the references was 0.63."""
@@ -21,5 +27,20 @@ def build_take_judge(profile: Profile, parts: EvaluationParts | None = None) -> 
         parts: Its backbones, if they are built already.
     """
     parts = parts or build_evaluation(profile, "rules")
-    # Without a fixed vocabulary, the scene reader is a vision model behind an API.
-    return EvidenceTakeJudge(parts, TOY_CHECKS if profile.fixed_vocabulary else PlanChecks())
+    if not profile.fixed_vocabulary:
+        # The scene reader is a vision model behind an API, and is not asked.
+        return EvidenceTakeJudge(parts, PlanChecks())
+    reader = build_tiny_reader(profile)
+    rewards: tuple[tuple[float, Reward], ...] = (
+        (2.0, ObjectStateReward(reader)),
+        (1.0, Identity(reader)),
+    )
+    scores = [WeighedScore(reward.card.id, weight, _scored(reward)) for weight, reward in rewards]
+    return EvidenceTakeJudge(parts, TOY_CHECKS, scores)
+
+
+def _scored(reward: Reward) -> ClipScore:
+    def score(frames: Frames, step: StepPlan, references: Mapping[str, Image]) -> float | None:
+        return reward(Shown(frames, step, references))
+
+    return score

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from procvid.evaluate.take_judge import EvidenceTakeJudge, PlanChecks
+from procvid.evaluate.take_judge import EvidenceTakeJudge, PlanChecks, WeighedScore
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import PlannedObject, StepPlan
@@ -48,8 +48,8 @@ def plan(
 
 def test_a_clip_as_planned_contradicts_nothing(judge, rendered):
     verdict = judge.judge(rendered.frames, plan(), {})
-    assert verdict.contradictions == () and verdict.parts == {"states": 1.0}
-    assert verdict.value == 1.0
+    assert verdict.contradictions == () and list(verdict.parts) == ["object_state"]
+    assert verdict.value == verdict.parts["object_state"] > 0.9
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,26 @@ def test_a_reference_of_another_look_lowers_the_likeness(parts, rendered):
     verdict = strict.judge(rendered.frames, plan(), {"cutting board": red})
     assert list(verdict.parts) == ["likeness", "states"] and verdict.parts["likeness"] < 0.99
     assert verdict.contradictions == ("the likeness to the references is below 0.99",)
+
+
+def test_scores_of_the_profile_are_weighed(parts, rendered):
+    scores = [
+        WeighedScore("one", 3.0, lambda frames, step, references: 0.2),
+        WeighedScore("two", 1.0, lambda frames, step, references: 1.0),
+        WeighedScore("none", 9.0, lambda frames, step, references: None),
+    ]
+    verdict = EvidenceTakeJudge(parts, PlanChecks(), scores).judge(rendered.frames, plan(), {})
+    assert verdict.parts == {"one": 0.2, "two": 1.0} and verdict.value == 0.4
+    assert verdict.reason == "One 0.20; two 1.00."
+
+
+def test_a_wrong_state_of_a_food_that_stays_is_named(judge):
+    recipe = random_recipe(HELD_OUT + 1)
+    number, step = next(
+        (k, s) for k, s in enumerate(recipe.steps, start=1) if s.scene.action == "serve"
+    )
+    food, state = step.scene.food_name, step.scene.state_after
+    objects = (PlannedObject(food, "food", food, "whole", "whole", "likely", 0.8),)
+    planned = StepPlan(1, f"Serve the {food}.", "serve", objects, "")
+    found = judge.judge(recipe.render(number).frames, planned, {}).contradictions
+    assert found == (f"the {food} ends {state} instead of whole",)

@@ -83,6 +83,7 @@ def _nft(
     # The clips of a group share noise and level, so that only what they show tells them apart.
     rng = np.random.default_rng([settings.seed, update, group.place, _NOISE])
     grid = policy.levels[:-1]
+    on_policy = policy.has(old)
     for number in range(settings.levels):
         level = grid[int((number + rng.random()) * len(grid) / settings.levels)]
         seed = int(rng.integers(2**62))
@@ -90,12 +91,15 @@ def _nft(
             device
         )
         noisy, target = (1 - level) * clean + level * noise, noise - clean
+        new, parts = policy.velocities(shot, noisy, level)
         with torch.no_grad():
-            with policy.using(old):
-                before, _ = policy.velocities(shot, noisy, level)
+            if on_policy:
+                before = new.detach()
+            else:
+                with policy.using(old):
+                    before, _ = policy.velocities(shot, noisy, level)
             with policy.using(None):
                 _, base = policy.velocities(shot, noisy, level)
-        new, parts = policy.velocities(shot, noisy, level)
         losses = nft_losses(new, before, target, wanted, settings.beta)
         yield Part(losses.sum(), _distance(parts, base, anchor).sum()), settings.levels
 

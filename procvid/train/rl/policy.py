@@ -81,6 +81,10 @@ class Policy:
         """Return a copy of the LoRA's weights."""
         return {name: p.detach().clone() for name, p in self.parameters.items()}
 
+    def has(self, weights: Weights) -> bool:
+        """Return True if the LoRA has these weights now."""
+        return all(torch.equal(p, weights[name]) for name, p in self.parameters.items())
+
     @contextmanager
     def using(self, weights: Weights | None) -> Iterator[None]:
         """Use other weights of the LoRA inside the block; None for the base model without it."""
