@@ -76,6 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--licence", default="", help="licence of the LoRA, such as apache-2.0")
     parser.add_argument("--name", default="", help="name of the LoRA")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print clips, time and memory; train nothing"
+    )
     add_workers(parser)
     add_json(parser, "print one event per line as JSON")
     add_options(parser.add_argument_group("settings"), OPTIONS)
@@ -83,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def train_rl(arguments: argparse.Namespace) -> None:
-    """Train.
+    """Train, or with --dry-run print what training would take.
 
     Raises:
         InputError: A setting is out of range, or the training folder is damaged.
@@ -94,6 +97,7 @@ def train_rl(arguments: argparse.Namespace) -> None:
 
     from procvid.phantom.lora import find_lora
     from procvid.train.lora.training import Base
+    from procvid.train.rl.cost import rl_cost
     from procvid.train.rl.rollouts import make_maker
     from procvid.train.rl.training import Reinforcement, base_clips
     from procvid.wiring.evaluation import build_tiny_reader
@@ -110,11 +114,16 @@ def train_rl(arguments: argparse.Namespace) -> None:
         precision=arguments.precision or ("bf16" if on_gpu and profile.half_precision else "no"),
         **{option.name: getattr(arguments, option.name) for option in OPTIONS},
     )
+    folder = model_folder(profile, arguments.dry_run)
+    if arguments.dry_run:
+        cost = rl_cost(settings, sampling, profile.name, folder, profile.max_references)
+        print(json.dumps(cost.as_json()) if arguments.json else "\n".join(cost.lines()))
+        return
     check_gpu(profile)
     if not on_gpu:
         # The same clips on any machine, and from one worker or several.
         use_one_thread()
-    base = Base(model_folder(profile, False), profile.name, sampling)
+    base = Base(folder, profile.name, sampling)
     train, held_out, true_clips = _shots(arguments.data, profile.name, settings.validation)
     out = user_path(arguments.out)
     rewards = build_rewards(

@@ -15,7 +15,9 @@ ALGORITHMS = ("nft", "grpo", "reward-gradient")
 SCHEDULES = ("constant", "linear")
 TARGETS = ("attention", "all")
 
-_MACHINE_ONLY = frozenset({"save_every", "validate_every", "batch_size", "stop_on_hacking"})
+_MACHINE_ONLY = frozenset(
+    {"save_every", "validate_every", "batch_size", "stop_on_hacking", "checkpointing"}
+)
 """These change time and memory, not what is learnt."""
 
 
@@ -55,6 +57,9 @@ class RlSettings:
     sde_steps: int = _option(2, "grpo: denoising steps that are sampled with noise")
     gradient_steps: int = _option(1, "reward-gradient: last denoising steps with gradients")
     batch_size: int = _option(8, "clips of a group per forward pass")
+    checkpointing: bool = _option(
+        False, "recompute activations in the backward pass: less GPU memory, a third more time"
+    )
     seed: int = _option(0, "seed of all random draws")
     validation: int = _option(12, "held-out shots")
     validate_every: int = _option(5, "iterations between validations")

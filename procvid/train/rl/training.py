@@ -136,6 +136,8 @@ class Reinforcement:
         )
         if self.init:
             begin_with(pipeline.transformer, Path(self.init))
+        if settings.checkpointing:
+            pipeline.transformer.enable_gradient_checkpointing()
         yield from self._train(Policy(pipeline, parameters, self.base.sampling), resumes)
 
     def _train(self, policy: Policy, resumes: bool) -> Iterator[RlEvent]:
