@@ -44,6 +44,7 @@ WITH_EXAMPLES = "Clips made with this LoRA, and their prompts:"
 NO_EXAMPLES = "This release holds no clips. Prompts in the form that procvid uses:"
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
 TRAINING_FIELDS = (
+    "algorithm",
     "data",
     "clips",
     "references",
@@ -54,8 +55,15 @@ TRAINING_FIELDS = (
     "hardware",
     "hours",
     "loss",
+    "stopped",
 )
 """Fields of `training.json` that a card shows, in this order."""
+
+BY_REWARDS = (
+    "The LoRA was not trained on examples but reinforced: the model made clips, judges scored them, and it "
+    "learnt from the better ones. What no reward sees may have become worse."
+)
+HELD_OUT = "The same held-out clips during the training. Judges that no reward uses: "
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|!~$])")
 
@@ -125,6 +133,7 @@ def lora_card(
         diffusers_snippet=snippet(template, repo=target.hub_id.repo, tag=target.tag, size=size),
         examples=_examples(clips),
         training=_training(training),
+        about_training=_about_training(training, target),
         limits="\n".join(f"- {plain(each)}" for each in training.get("limits", ()))
         or "- Not tested outside its training data.",
     )
@@ -294,6 +303,37 @@ def _training(training: Mapping[str, Any]) -> str:
         return "Not recorded: this release holds no `training.json`."
     rows = [f"| {key.replace('_', ' ')} | {plain(value)} |" for key, value in known]
     return "\n".join(["| | |", "| --- | --- |", *rows])
+
+
+def _about_training(training: Mapping[str, Any], target: ReleaseTarget) -> str:
+    """Return how a LoRA came about: by examples, or by rewards with its curve and held-out judges."""
+    if "algorithm" not in training:
+        text = files("procvid.hub").joinpath("templates", "by_examples.md").read_text("utf-8")
+        return Template(text).substitute(repo_at=target.label).strip()
+    parts = [BY_REWARDS]
+    rewards = _mapping(training.get("rewards"))
+    if rewards:
+        rows = [
+            f"| {plain(name)} | {plain(_mapping(card).get('weight'))} | "
+            f"{plain(_mapping(card).get('measures'))} |"
+            for name, card in rewards.items()
+        ]
+        parts.append("\n".join(["| reward | weight | measures |", "| --- | --- | --- |", *rows]))
+    curve = training.get("reward_curve")
+    if isinstance(curve, list) and curve:
+        parts.append(f"Mean reward by iteration: {plain(', '.join(map(str, curve)), 4000)}.")
+    rows_of = [row for row in training.get("held_out") or () if isinstance(row, Mapping)]
+    if rows_of:
+        names = [str(key) for key in rows_of[0]]
+        head = f"| {' | '.join(plain(name) for name in names)} |\n|{' --- |' * len(names)}"
+        lines = [f"| {' | '.join(plain(row.get(name)) for name in names)} |" for row in rows_of]
+        judges = ", ".join(plain(name) for name in _mapping(training.get("held_out_judges")))
+        parts.append(f"{HELD_OUT}{judges or 'none'}.\n\n" + "\n".join([head, *lines]))
+    return "\n\n".join(parts)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _licence(release: Release) -> dict[str, Any]:

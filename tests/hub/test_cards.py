@@ -134,6 +134,30 @@ def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None
         assert data["base_model_relation"] == "adapter" and "/" in data["base_model"]
 
 
+def test_the_card_of_a_reinforced_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(lora_folder, tmp_path / "lora")
+    file = folder / "training.json"
+    training = json.loads(file.read_text())
+    training |= {
+        "algorithm": "nft",
+        "rewards": {"text": {"weight": 0.5, "measures": "The right step | of six."}, "bad": 3},
+        "held_out_judges": {"crop_state": ["clip 1"]},
+        "reward_curve": [0.61, 0.64],
+        "held_out": [{"iteration": 0.0, "reward": 0.61}, {"iteration": 2.0, "reward": 0.66}, 7],
+    }
+    file.write_text(json.dumps(training))
+    bundle_lora(folder, tmp_path / "bundle", BundleOptions(LORA), lambda: "8a" * 8)
+    card = ModelCard(card_of(tmp_path / "bundle"))
+    card.validate()
+    assert "reinforced" in card.text and "never published" not in card.text
+    html = rendered(card.content)
+    assert (
+        "<td>The right step | of six.</td>" in html
+        and "Mean reward by iteration: 0.61, 0.64" in html
+    )
+    assert "<td>2.0</td>" in html and "<td>0.66</td>" in html and "crop_state" in html
+
+
 def test_the_examples_of_a_lora_are_its_widget(
     hub: Hub, lora_folder: Path, run_folder: Path, tmp_path: Path
 ) -> None:

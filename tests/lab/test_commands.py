@@ -22,6 +22,7 @@ MODULES = [
     "lab.examples",
     "lab.food_reference",
     "lab.judges",
+    "lab.reinforced",
     "lab.known_world",
     "lab.pins",
     "lab.plan_sheet",
