@@ -107,15 +107,16 @@ def build_held_out(profile: Profile) -> list[HeldOutJudge]:
     return [CropIdentity(detector, embedder), CropState(detector, embedder, STATES)]
 
 
-def toy_shots(parts: Parts, seed: int, count: int) -> list[Shot]:
+def toy_shots(parts: Parts, seed: int, count: int, every: int = 1) -> list[Shot]:
     """Return shots of training recipes of the toy kitchen, as the product conditions them.
 
     Args:
         parts: Planner and memory.
         seed: First seed of the recipes.
         count: Number of shots.
+        every: Take every so many shots, so that a few come from many recipes.
     """
-    return list(islice(_shots(parts, seed), count))
+    return list(islice(_shots(parts, seed), 0, count * every, every))
 
 
 def _shots(parts: Parts, seed: int) -> Iterator[Shot]:

@@ -32,6 +32,9 @@ POOL = 240
 TRAINING_SEED, VALIDATION_SEED = 500_000, 900_000
 """First seeds of the toy recipes; both are seeds that training may draw."""
 
+VALIDATION_EVERY = 5
+"""A recipe has about six shots, so each held-out one comes from another recipe."""
+
 BASE_CLIPS = 16
 """Clips of the base model that set the range of its look."""
 
@@ -189,7 +192,7 @@ def _shots(
 
         parts = build(profile, planner="rules")
         train = toy_shots(parts, TRAINING_SEED, POOL)
-        return train, toy_shots(parts, VALIDATION_SEED, validation), ()
+        return train, toy_shots(parts, VALIDATION_SEED, validation, VALIDATION_EVERY), ()
     from procvid.train.rl.data import read_shots
 
     return read_shots(user_path(data), validation)

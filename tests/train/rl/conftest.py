@@ -63,7 +63,7 @@ def shots() -> list[Shot]:
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def reinforcement(base, shots) -> Callable[..., Reinforcement]:
     """Return a function that makes a training: 2 shots, groups of 3, 2 denoising steps."""
 

@@ -63,11 +63,18 @@ def stop_at(training, kind, number: int) -> None:
     raise AssertionError("the event did not come")
 
 
+@pytest.fixture(scope="module")
+def whole(reinforcement, tmp_path_factory):
+    """An uninterrupted training of three iterations."""
+    out = tmp_path_factory.mktemp("whole")
+    list(reinforcement(out).run())
+    return out
+
+
 @pytest.mark.parametrize("kind", [RolledOut, Reinforced])
-def test_stopped_and_resumed_is_the_uninterrupted_training(reinforcement, tmp_path, kind):
+def test_stopped_and_resumed_is_the_uninterrupted_training(reinforcement, whole, tmp_path, kind):
     """Stopped among the clips of an iteration, and between its update and its saved state."""
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    list(reinforcement(whole).run())
+    parts = tmp_path / "parts"
     stop_at(reinforcement(parts), kind, 2)
     kept = list((parts / FOLDER / "00001").iterdir())
     assert len(kept) == (1 if kind is RolledOut else 2)
@@ -85,10 +92,9 @@ def test_stopped_and_resumed_is_the_uninterrupted_training(reinforcement, tmp_pa
     assert not list((parts / FOLDER).glob("0*")), "the clips of finished iterations are deleted"
 
 
-def test_the_batch_size_does_not_change_the_curve(reinforcement, tmp_path):
-    for size in (1, 3):
-        list(reinforcement(tmp_path / str(size), batch_size=size).run())
-    one, other = curve_of(tmp_path / "1"), curve_of(tmp_path / "3")
+def test_the_batch_size_does_not_change_the_curve(reinforcement, whole, tmp_path):
+    list(reinforcement(tmp_path, batch_size=1).run())
+    one, other = curve_of(tmp_path), curve_of(whole)
     assert [r["loss"] for r in one] == pytest.approx([r["loss"] for r in other], rel=1e-4)
 
 
@@ -146,10 +152,9 @@ def test_a_judge_that_stays_away_loses_no_clip(reinforcement, shots, tmp_path):
     assert kept.stat().st_mtime_ns == before
 
 
-def test_another_training_is_refused(reinforcement, base, tmp_path):
-    list(reinforcement(tmp_path, iterations=1).run())
+def test_another_training_is_refused(reinforcement, whole):
     with pytest.raises(InputError, match="holds another training: its group is 3, not 4"):
-        list(reinforcement(tmp_path, iterations=1, group=4).run())
+        list(reinforcement(whole, group=4).run())
 
 
 def test_no_reward_judges_the_result(reinforcement, tmp_path):
