@@ -14,7 +14,7 @@ import argparse
 import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from procvid.plan.writing.toy_prompt import toy_prompt
 from procvid.settings import TINY
 from procvid.storage.atomic import output_errors, write_bytes
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import ToyKitchen
+from procvid.toykitchen.identity import COLOURS, COUNTER_PATTERNS, PATTERNS, ToyKitchen
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import NUM_FRAMES, SIZE
 from procvid.toykitchen.scene import STATES, Scene
@@ -203,6 +203,64 @@ def checked_states(
                 answer["state, checked"] = answer["state"] if by_eye is None else by_eye
 
 
+SWAPS = ("vessel pattern", "vessel colour", "counter pattern", "side object's colour")
+"""Looks that are too rarely wrong in generated clips for pairs of clips."""
+
+
+def other_kitchen(kitchen: ToyKitchen, vessel: str, what: str) -> ToyKitchen | None:
+    """Return a kitchen that differs in one look alone; None if it has no such thing."""
+    look, counter, side = kitchen.vessels[vessel], kitchen.counter, kitchen.side
+
+    def following(values: Sequence[str], value: str) -> str:
+        return values[(values.index(value) + 1) % len(values)]
+
+    if what == "vessel pattern":
+        changed = replace(look, pattern=following(PATTERNS, look.pattern))
+        return replace(kitchen, vessels={**kitchen.vessels, vessel: changed})
+    if what == "vessel colour":
+        colour = following(tuple(COLOURS), look.colour)
+        changed = replace(look, colour=colour, rgb=COLOURS[colour])
+        return replace(kitchen, vessels={**kitchen.vessels, vessel: changed})
+    if what == "counter pattern":
+        pattern = following(COUNTER_PATTERNS, counter.pattern)
+        return replace(kitchen, counter=replace(counter, pattern=pattern))
+    if side is None:
+        return None
+    colour = following(tuple(COLOURS), side.colour)
+    return replace(kitchen, side=replace(side, colour=colour, rgb=COLOURS[colour]))
+
+
+def swapped_table(groups: Sequence[GroupOfClips], judges: dict[str, Judge]) -> str:
+    """Return how often a clip fits its own reference better than one that differs in one look alone."""
+    named = {
+        name: judge
+        for name, judge in judges.items()
+        if "vessel" in judge(groups[0], groups[0].clips[0])
+    }
+    rows = [
+        f"| reference differs in | pairs | {' | '.join(named)} |",
+        "|---" * (2 + len(named)) + "|",
+    ]
+    for what in SWAPS:
+        key = what.split()[0].replace("side", "counter")
+        wins: dict[str, list[float]] = {name: [] for name in named}
+        for group in groups:
+            other = other_kitchen(group.kitchen, group.scene.vessel, what)
+            if other is None:
+                continue
+            rng = np.random.default_rng([group.seed, group.step, 5])
+            crops = reference_crops(rng, other, group.scene, REFERENCES)
+            rival = replace(group, references=tuple(crops))
+            for name, judge in named.items():
+                for clip in group.clips[:2]:
+                    own, false = judge(group, clip), judge(rival, clip)
+                    if key in own:
+                        wins[name].append(0.5 + 0.5 * np.sign(own[key] - false[key]))
+        cells = [f"{np.mean(each):.2f}" if each else "" for each in wins.values()]
+        rows.append(f"| {what} | {max(map(len, wins.values()))} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
 def right_answers(oracle: Oracle, group: GroupOfClips) -> list[dict[str, bool]]:
     """Return for each clip of a group which questions it answers rightly, by the oracle."""
     truth = truth_of(group.scene, group.kitchen)
@@ -294,6 +352,7 @@ def measure(arguments: argparse.Namespace) -> None:
         "crop by CLIP": crop_judge(TinyDetector(ASSETS / "tiny_detector", embedder), embedder),
     }
     text = table_of(groups, judges, load_oracle(ASSETS / "oracle"), reader)
+    text += "\n" + swapped_table(groups, judges)
     write_bytes(arguments.out / "judges.md", text.encode())
     print(text, end="")
 

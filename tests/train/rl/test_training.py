@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,6 +157,16 @@ def test_a_judge_that_stays_away_loses_no_clip(reinforcement, shots, tmp_path):
 def test_another_training_is_refused(reinforcement, whole):
     with pytest.raises(InputError, match="holds another training: its group is 3, not 4"):
         list(reinforcement(whole, group=4).run())
+
+
+def test_another_base_is_refused(reinforcement, base, whole, tmp_path):
+    folder = shutil.copytree(base.folder, tmp_path / "base")
+    file = folder / "transformer" / "diffusion_pytorch_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    training = reinforcement(whole)
+    training.base = replace(base, folder=folder)
+    with pytest.raises(InputError, match="holds another training: its base sha256 is"):
+        list(training.run())
 
 
 def test_no_reward_judges_the_result(reinforcement, tmp_path):
