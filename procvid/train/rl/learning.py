@@ -91,15 +91,16 @@ def _nft(
             device
         )
         noisy, target = (1 - level) * clean + level * noise, noise - clean
-        new, parts = policy.velocities(shot, noisy, level)
+        # Before the policy's own pass, because swapping weights breaks its gradients.
         with torch.no_grad():
-            if on_policy:
-                before = new.detach()
-            else:
-                with policy.using(old):
-                    before, _ = policy.velocities(shot, noisy, level)
             with policy.using(None):
                 _, base = policy.velocities(shot, noisy, level)
+            before = None
+            if not on_policy:
+                with policy.using(old):
+                    before, _ = policy.velocities(shot, noisy, level)
+        new, parts = policy.velocities(shot, noisy, level)
+        before = new.detach() if before is None else before
         losses = nft_losses(new, before, target, wanted, settings.beta)
         yield Part(losses.sum(), _distance(parts, base, anchor).sum()), settings.levels
 
