@@ -68,20 +68,27 @@ def reinforcement(base, shots) -> Callable[..., Reinforcement]:
     """Return a function that makes a training: 2 shots, groups of 3, 2 denoising steps."""
 
     def make(
-        out: Path, reward=None, *, judges=(), workers: int = 1, make_reader=None, **changes
+        out: Path,
+        reward=None,
+        *,
+        judges=(),
+        workers: int = 1,
+        make_reader=None,
+        kind: str = "text",
+        **changes,
     ) -> Reinforcement:
         defaults = {
             "iterations": 3, "shots": 2, "group": 3, "levels": 2, "rank": 2, "validation": 1,
             "validate_every": 100, "learning_rate": 1e-2, "kl": 0.01, "sde_steps": 1,
         }  # fmt: skip
-        settings = RlSettings(rewards={"text": 1.0}, **{**defaults, **changes})
+        settings = RlSettings(rewards={kind: 1.0}, **{**defaults, **changes})
         return Reinforcement(
             out=out,
             base=base,
             settings=settings,
             shots=shots[:2],
             held_out=shots[2:],
-            rewards={"text": reward or Bright()},
+            rewards={kind: reward or Bright()},
             judges=judges,
             spread=Spread(partial(make_maker, base.folder, SAMPLING, settings), workers),
             make_reader=make_reader,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from procvid.errors import InputError, ServiceError
+import procvid
+from procvid.errors import InputError, ServiceError, UnavailableError
+from procvid.models.scene_readers.tiny import TinyReader
 from procvid.phantom.model_folder import load_pipeline
 from procvid.train.curve import read_curve
 from procvid.train.lora.weights import add_lora
@@ -22,6 +25,8 @@ from procvid.train.rl.rollouts import FOLDER, Maker, RolloutJob, roll_out
 from procvid.train.rl.waiting import Waiting
 from procvid.types import ModelInfo
 from tests.train.rl.conftest import SAMPLING, Bright, amplified
+
+ASSETS = Path(procvid.__file__).parent / "assets"
 
 LORA = "lora/pytorch_lora_weights.safetensors"
 
@@ -53,6 +58,26 @@ def test_the_reward_rises(reinforcement, tmp_path, algorithm):
     rewards = [event.reward for event in events if isinstance(event, Reinforced)]
     assert np.mean(rewards[-2:]) > np.mean(rewards[:2]), rewards
     assert all(row["distance"] >= 0 for row in curve_of(tmp_path))
+
+
+def tiny_reader() -> TinyReader:
+    return TinyReader(ASSETS / "tiny_reader")
+
+
+def test_a_reward_with_gradients_rises(reinforcement, tmp_path):
+    changes = {"iterations": 5, "shots": 1, "group": 2, "gradient_steps": 1, "learning_rate": 3e-2}
+    training = reinforcement(
+        tmp_path, kind="identity", algorithm="reward-gradient", make_reader=tiny_reader, **changes
+    )
+    list(training.run())
+    losses = [row["loss"] for row in curve_of(tmp_path)]
+    assert losses[-1] < losses[0], losses
+
+
+def test_a_reward_without_gradients_cannot_be_propagated(reinforcement, tmp_path):
+    training = reinforcement(tmp_path, algorithm="reward-gradient", make_reader=tiny_reader)
+    with pytest.raises(UnavailableError, match="needs a reward with gradients"):
+        list(training.run())
 
 
 def stop_at(training, kind, number: int) -> None:
