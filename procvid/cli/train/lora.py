@@ -32,10 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command; the settings are fields of `LoraSettings`."""
     parser.add_argument("data", metavar="DATA", help="training folder (docs/lora.md)")
     parser.add_argument(
-        "--out", metavar="DIR", required=True, help="folder of states, curves and the LoRA"
+        "--cache", metavar="DIR", help="folder of latents and embeddings (default: in --out)"
     )
     parser.add_argument(
-        "--cache", metavar="DIR", help="folder of latents and embeddings (default: in --out)"
+        "--shift", metavar="X", type=float, help="flow shift (default: the model's)"
+    )
+    add_common(parser)
+    add_options(parser.add_argument_group("settings"), OPTIONS)
+    parser.set_defaults(run=train_lora)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of every training: model, size, output and facts."""
+    parser.add_argument(
+        "--out", metavar="DIR", required=True, help="folder of states, curves and the LoRA"
     )
     parser.add_argument("--init", metavar="FILE|DIR", help="LoRA of the same rank to start from")
     parser.add_argument(
@@ -45,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"model to fine-tune (default: {TINY.name})",
     )
     parser.add_argument(
-        "--size", metavar="WxH", help="size of the training frames, px (default: the profile's)"
+        "--size", metavar="WxH", help="size of the frames, px (default: the profile's)"
     )
     parser.add_argument(
         "--frames",
@@ -58,17 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("no", "bf16"),
         help="bf16, or no for float32 (default: bf16 on a GPU)",
     )
-    parser.add_argument(
-        "--shift", metavar="X", type=float, help="flow shift (default: the model's)"
-    )
     parser.add_argument("--licence", default="", help="licence of the LoRA, such as apache-2.0")
     parser.add_argument("--name", default="", help="name of the LoRA")
     parser.add_argument(
-        "--dry-run", action="store_true", help="print steps, time and memory; train nothing"
+        "--dry-run", action="store_true", help="print amounts, time and memory; train nothing"
     )
     add_json(parser, "print one event per line as JSON")
-    add_options(parser.add_argument_group("settings"), OPTIONS)
-    parser.set_defaults(run=train_lora)
 
 
 def add_options(group: argparse._ArgumentGroup, fields: Sequence[dataclasses.Field[Any]]) -> None:

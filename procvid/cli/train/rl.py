@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procvid.cli.arguments import add_json, whole_number
+from procvid.cli.arguments import whole_number
 from procvid.cli.screen import Bar, time_left
-from procvid.cli.train.lora import add_options, model_folder
+from procvid.cli.train.lora import add_common, add_options, model_folder
 from procvid.cli.workers import add_workers, spread_of
 from procvid.errors import InputError
 from procvid.machine import check_gpu, gpu_facts, use_one_thread
-from procvid.settings import PROFILES, TINY, choose_sampling, parse_size, user_path
+from procvid.settings import PROFILES, choose_sampling, parse_size, user_path
 from procvid.train.rl.rewards.weighing import DEFAULT_WEIGHING, WEIGHINGS, check_weights
 from procvid.train.rl.settings import OPTIONS, RlSettings
 from procvid.types import Frames
@@ -45,45 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data", metavar="DATA", help=f"training folder with planned objects (docs/rl.md), or {TOY}"
     )
     parser.add_argument(
-        "--out", metavar="DIR", required=True, help="folder of states, curves and the LoRA"
-    )
-    parser.add_argument(
-        "--profile",
-        choices=tuple(PROFILES),
-        default=TINY.name,
-        help=f"model to reinforce (default: {TINY.name})",
-    )
-    parser.add_argument("--init", metavar="FILE|DIR", help="LoRA of the same rank to start from")
-    parser.add_argument(
         "--rewards",
         metavar="NAME|ID=WEIGHT,...",
         default=DEFAULT_WEIGHING,
         help=f"weighing ({', '.join(WEIGHINGS)}) or weights (default: {DEFAULT_WEIGHING})",
     )
     parser.add_argument(
-        "--size", metavar="WxH", help="size of the clips, px (default: the profile's)"
-    )
-    parser.add_argument(
-        "--frames",
-        metavar="N",
-        type=whole_number,
-        help="frames per clip, 4n+1 (default: the profile's)",
-    )
-    parser.add_argument(
         "--steps", metavar="N", type=whole_number, help="denoising steps (default: the profile's)"
     )
-    parser.add_argument(
-        "--precision",
-        choices=("no", "bf16"),
-        help="bf16, or no for float32 (default: bf16 on a GPU)",
-    )
-    parser.add_argument("--licence", default="", help="licence of the LoRA, such as apache-2.0")
-    parser.add_argument("--name", default="", help="name of the LoRA")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print clips, time and memory; train nothing"
-    )
+    add_common(parser)
     add_workers(parser)
-    add_json(parser, "print one event per line as JSON")
     add_options(parser.add_argument_group("settings"), OPTIONS)
     parser.set_defaults(run=train_rl)
 

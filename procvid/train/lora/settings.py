@@ -19,7 +19,7 @@ _MACHINE_ONLY = frozenset(
 """These change time and GPU memory, not what is learnt."""
 
 
-def _option(default: Any, help_text: str, choices: tuple[str, ...] = ()) -> Any:
+def option(default: Any, help_text: str, choices: tuple[str, ...] = ()) -> Any:
     """Declare a field that is also a command-line option; see `OPTIONS`."""
     return field(default=default, metadata={"help": help_text, "choices": choices})
 
@@ -45,38 +45,38 @@ class LoraSettings:
     num_frames: int
     fps: int
     shift: float
-    rank: int = _option(16, "rank of the LoRA matrices")
-    alpha: float = _option(16.0, "the LoRA is scaled by alpha / rank")
-    targets: str = _option(
+    rank: int = option(16, "rank of the LoRA matrices")
+    alpha: float = option(16.0, "the LoRA is scaled by alpha / rank")
+    targets: str = option(
         "attention",
         "layers to train; all adds the feed-forward layers and the text projection",
         TARGETS,
     )
-    epochs: int = _option(20, "passes over the data")
-    batch_size: int = _option(1, "examples of one shape per forward pass")
-    accumulate: int = _option(8, "batches per optimizer step on each GPU")
-    learning_rate: float = _option(1e-4, "learning rate of AdamW")
-    weight_decay: float = _option(0.01, "weight decay of AdamW")
-    warmup: int = _option(20, "steps in which the learning rate rises")
-    schedule: str = _option(
+    epochs: int = option(20, "passes over the data")
+    batch_size: int = option(1, "examples of one shape per forward pass")
+    accumulate: int = option(8, "batches per optimizer step on each GPU")
+    learning_rate: float = option(1e-4, "learning rate of AdamW")
+    weight_decay: float = option(0.01, "weight decay of AdamW")
+    warmup: int = option(20, "steps in which the learning rate rises")
+    schedule: str = option(
         "constant", "learning rate after the warm-up; linear falls to zero", SCHEDULES
     )
-    drop_text: float = _option(0.1, "share of examples trained with the negative prompt as text")
-    drop_references: float = _option(0.1, "share of examples whose reference latents are zeros")
-    no_references: float = _option(0.15, "share of examples trained without references")
+    drop_text: float = option(0.1, "share of examples trained with the negative prompt as text")
+    drop_references: float = option(0.1, "share of examples whose reference latents are zeros")
+    no_references: float = option(0.15, "share of examples trained without references")
     shuffle_references: float = 0.2
-    max_references: int = _option(MAX_REFERENCES, "maximum references per example")
-    focus_weight: float = _option(0.0, "extra weight of the loss inside focus boxes; 0 for none")
-    prior_weight: float = _option(1.0, "weight of the loss of prior examples")
-    validation: int = _option(4, "held-out examples when the data name no validation split")
-    seed: int = _option(0, "seed of all random draws")
+    max_references: int = option(MAX_REFERENCES, "maximum references per example")
+    focus_weight: float = option(0.0, "extra weight of the loss inside focus boxes; 0 for none")
+    prior_weight: float = option(1.0, "weight of the loss of prior examples")
+    validation: int = option(4, "held-out examples when the data name no validation split")
+    seed: int = option(0, "seed of all random draws")
     precision: Precision = "no"
-    checkpointing: bool = _option(
+    checkpointing: bool = option(
         False, "recompute activations in the backward pass: less GPU memory, a third more time"
     )
-    save_every: int = _option(100, "steps between saved states")
-    validate_every: int = _option(5, "epochs between validations")
-    track: bool = _option(False, "log curves and clips to TensorBoard")
+    save_every: int = option(100, "steps between saved states")
+    validate_every: int = option(5, "epochs between validations")
+    track: bool = option(False, "log curves and clips to TensorBoard")
 
     def __post_init__(self) -> None:
         """Raise InputError when a value is out of range."""

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, fields
 from typing import Any
 
 from procvid.errors import InputError
 from procvid.settings import MAX_SEED
-from procvid.train.lora.settings import Precision
+from procvid.train.lora.settings import SCHEDULES, TARGETS, Precision, option
 
 ALGORITHMS = ("nft", "grpo", "reward-gradient")
-SCHEDULES = ("constant", "linear")
-TARGETS = ("attention", "all")
 
 _MACHINE_ONLY = frozenset(
     {"save_every", "validate_every", "batch_size", "stop_on_hacking", "checkpointing"}
 )
 """These change time and memory, not what is learnt."""
-
-
-def _option(default: Any, help_text: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": help_text, "choices": choices})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,36 +29,36 @@ class RlSettings:
     """
 
     rewards: Mapping[str, float]
-    algorithm: str = _option("nft", "how the policy learns from the rewards", ALGORITHMS)
-    rank: int = _option(16, "rank of the LoRA matrices")
-    alpha: float = _option(16.0, "the LoRA is scaled by alpha / rank")
-    targets: str = _option("all", "layers to train; all adds the feed-forward layers", TARGETS)
-    iterations: int = _option(40, "rounds of clips and updates")
-    shots: int = _option(8, "shots (prompt and references) of an iteration")
-    group: int = _option(8, "clips of each shot")
-    updates: int = _option(1, "optimizer steps on the clips of an iteration")
-    levels: int = _option(4, "nft: noise levels at which each clip is learnt")
-    learning_rate: float = _option(3e-3, "learning rate of AdamW")
-    weight_decay: float = _option(0.0, "weight decay of AdamW")
-    warmup: int = _option(0, "steps in which the learning rate rises")
-    schedule: str = _option("linear", "learning rate after the warm-up", SCHEDULES)
-    beta: float = _option(0.5, "nft: distance of the two implicit policies from the old one")
-    advantage_range: float = _option(3.0, "advantages beyond this are clipped")
-    old_decay: float = _option(0.3, "nft: share of the old policy that an iteration keeps, 0 to 1")
-    kl: float = _option(0.3, "weight of the distance from the base model")
-    clip_range: float = _option(1e-3, "grpo: the ratio of the policies is clipped to 1 +- this")
-    noise: float = _option(0.3, "grpo: strength of the sampler's noise")
-    sde_steps: int = _option(2, "grpo: denoising steps that are sampled with noise")
-    gradient_steps: int = _option(1, "reward-gradient: last denoising steps with gradients")
-    batch_size: int = _option(8, "clips of a group per forward pass")
-    checkpointing: bool = _option(
+    algorithm: str = option("nft", "how the policy learns from the rewards", ALGORITHMS)
+    rank: int = option(16, "rank of the LoRA matrices")
+    alpha: float = option(16.0, "the LoRA is scaled by alpha / rank")
+    targets: str = option("all", "layers to train; all adds the feed-forward layers", TARGETS)
+    iterations: int = option(40, "rounds of clips and updates")
+    shots: int = option(8, "shots (prompt and references) of an iteration")
+    group: int = option(8, "clips of each shot")
+    updates: int = option(1, "optimizer steps on the clips of an iteration")
+    levels: int = option(4, "nft: noise levels at which each clip is learnt")
+    learning_rate: float = option(3e-3, "learning rate of AdamW")
+    weight_decay: float = option(0.0, "weight decay of AdamW")
+    warmup: int = option(0, "steps in which the learning rate rises")
+    schedule: str = option("linear", "learning rate after the warm-up", SCHEDULES)
+    beta: float = option(0.5, "nft: distance of the two implicit policies from the old one")
+    advantage_range: float = option(3.0, "advantages beyond this are clipped")
+    old_decay: float = option(0.3, "nft: share of the old policy that an iteration keeps, 0 to 1")
+    kl: float = option(0.3, "weight of the distance from the base model")
+    clip_range: float = option(1e-3, "grpo: the ratio of the policies is clipped to 1 +- this")
+    noise: float = option(0.3, "grpo: strength of the sampler's noise")
+    sde_steps: int = option(2, "grpo: denoising steps that are sampled with noise")
+    gradient_steps: int = option(1, "reward-gradient: last denoising steps with gradients")
+    batch_size: int = option(8, "clips of a group per forward pass")
+    checkpointing: bool = option(
         False, "recompute activations in the backward pass: less GPU memory, a third more time"
     )
-    seed: int = _option(0, "seed of all random draws")
-    validation: int = _option(12, "held-out shots")
-    validate_every: int = _option(5, "iterations between validations")
-    save_every: int = _option(1, "iterations between saved states")
-    stop_on_hacking: bool = _option(False, "stop when the reward rises and held-out judges fall")
+    seed: int = option(0, "seed of all random draws")
+    validation: int = option(12, "held-out shots")
+    validate_every: int = option(5, "iterations between validations")
+    save_every: int = option(1, "iterations between saved states")
+    stop_on_hacking: bool = option(False, "stop when the reward rises and held-out judges fall")
     precision: Precision = "no"
 
     def __post_init__(self) -> None:
