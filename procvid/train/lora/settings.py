@@ -82,25 +82,25 @@ class LoraSettings:
         """Raise InputError when a value is out of range."""
         for name in ("rank", "epochs", "batch_size", "accumulate", "save_every", "validate_every"):
             if getattr(self, name) < 1:
-                raise _out_of_range(name, getattr(self, name), "1 or more")
+                raise out_of_range(name, getattr(self, name), "1 or more")
         for name in ("drop_text", "drop_references", "no_references", "shuffle_references"):
             if not 0 <= getattr(self, name) <= 1:
-                raise _out_of_range(name, getattr(self, name), "0 to 1")
+                raise out_of_range(name, getattr(self, name), "0 to 1")
         for name in ("alpha", "learning_rate", "shift"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise _out_of_range(name, getattr(self, name), "a number above 0")
+                raise out_of_range(name, getattr(self, name), "a number above 0")
         for name, low, high in (("warmup", 0, 10**6), ("validation", 0, 1000),
                                 ("max_references", 0, MAX_REFERENCES), ("seed", 0, MAX_SEED)):  # fmt: skip
             if not low <= getattr(self, name) <= high:
-                raise _out_of_range(name, getattr(self, name), f"{low} to {high}")
+                raise out_of_range(name, getattr(self, name), f"{low} to {high}")
         if self.num_frames < 1 or self.num_frames % 4 != 1:
-            raise _out_of_range("num_frames", self.num_frames, "4n+1, such as 1 or 81")
+            raise out_of_range("num_frames", self.num_frames, "4n+1, such as 1 or 81")
         for name in ("focus_weight", "prior_weight"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise _out_of_range(name, getattr(self, name), "0 or more")
+                raise out_of_range(name, getattr(self, name), "0 or more")
         for name, known in (("schedule", SCHEDULES), ("targets", TARGETS)):
             if getattr(self, name) not in known:
-                raise _out_of_range(name, getattr(self, name), " or ".join(known))
+                raise out_of_range(name, getattr(self, name), " or ".join(known))
 
     def as_json(self) -> dict[str, Any]:
         """Return all settings, for `training.json`."""
@@ -124,5 +124,6 @@ OPTIONS: tuple[Field[Any], ...] = tuple(f for f in fields(LoraSettings) if "help
 """Fields that are command-line options: `--name-with-dashes`, with default, help and choices."""
 
 
-def _out_of_range(name: str, value: object, allowed: str) -> InputError:
+def out_of_range(name: str, value: object, allowed: str) -> InputError:
+    """Return the error of a setting that is out of range; `allowed` says what to choose."""
     return InputError(f"{name.replace('_', ' ')} is {value!r}.", f"Choose {allowed}.")

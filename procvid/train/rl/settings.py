@@ -9,7 +9,7 @@ from typing import Any
 
 from procvid.errors import InputError
 from procvid.settings import MAX_SEED
-from procvid.train.lora.settings import SCHEDULES, TARGETS, Precision, option
+from procvid.train.lora.settings import SCHEDULES, TARGETS, Precision, option, out_of_range
 
 ALGORITHMS = ("nft", "grpo", "reward-gradient")
 
@@ -67,7 +67,7 @@ class RlSettings:
                   "batch_size", "validate_every", "save_every")  # fmt: skip
         for name in counts:
             if getattr(self, name) < 1:
-                raise _out_of_range(name, getattr(self, name), "1 or more")
+                raise out_of_range(name, getattr(self, name), "1 or more")
         if self.group < 2:
             raise InputError(
                 f"A group of {self.group} clip has nothing to compare.", "Give --group 2 or more."
@@ -75,21 +75,21 @@ class RlSettings:
         above = ("alpha", "learning_rate", "beta", "advantage_range", "clip_range", "noise")
         for name in above:
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise _out_of_range(name, getattr(self, name), "a number above 0")
+                raise out_of_range(name, getattr(self, name), "a number above 0")
         for name in ("kl", "weight_decay"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise _out_of_range(name, getattr(self, name), "0 or more")
+                raise out_of_range(name, getattr(self, name), "0 or more")
         for name, low, high in (("warmup", 0, 10**6), ("validation", 0, 1000),
                                 ("old_decay", 0, 1), ("seed", 0, MAX_SEED)):  # fmt: skip
             if not low <= getattr(self, name) <= high:
-                raise _out_of_range(name, getattr(self, name), f"{low} to {high}")
+                raise out_of_range(name, getattr(self, name), f"{low} to {high}")
         for name, known in (
             ("algorithm", ALGORITHMS),
             ("schedule", SCHEDULES),
             ("targets", TARGETS),
         ):
             if getattr(self, name) not in known:
-                raise _out_of_range(name, getattr(self, name), " or ".join(known))
+                raise out_of_range(name, getattr(self, name), " or ".join(known))
         if self.algorithm == "grpo" and not self.kl:
             raise InputError(
                 "grpo without a distance from the base model destroys what no reward sees.",
@@ -112,7 +112,3 @@ class RlSettings:
 
 OPTIONS: tuple[Field[Any], ...] = tuple(f for f in fields(RlSettings) if "help" in f.metadata)
 """Fields that are command-line options."""
-
-
-def _out_of_range(name: str, value: object, allowed: str) -> InputError:
-    return InputError(f"{name.replace('_', ' ')} is {value!r}.", f"Choose {allowed}.")
