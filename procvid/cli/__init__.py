@@ -25,6 +25,7 @@ COMMANDS = {
     "generate": "Generate the video of a recipe, or continue an unfinished run.",
     "regenerate": "Generate one step of a run again.",
     "takes": "List the takes of a run; choose one for a step, or delete one.",
+    "preferences": "Write pairs of a better and a worse take, to train on.",
     "export": "Make a narrated film, a GIF or a recipe card from a run.",
     "plan": "Show the plan of a recipe: objects, states and prompt of each step.",
     "memory": "Build, search and edit crop stores.",

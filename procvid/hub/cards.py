@@ -63,6 +63,10 @@ BY_REWARDS = (
     "The LoRA was not trained on examples but reinforced: the model made clips, judges scored them, and it "
     "learnt from the better ones. What no reward sees may have become worse."
 )
+BY_PAIRS = (
+    "The LoRA was trained on pairs of a better and a worse clip of the same shot (Diffusion-DPO). The "
+    "rewards below did not train it; they judged held-out clips."
+)
 HELD_OUT = "The same held-out clips during the training. Judges that no reward uses: "
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|!~$])")
@@ -310,7 +314,8 @@ def _about_training(training: Mapping[str, Any], target: ReleaseTarget) -> str:
     if "algorithm" not in training:
         text = files("procvid.hub").joinpath("templates", "by_examples.md").read_text("utf-8")
         return Template(text).substitute(repo_at=target.label).strip()
-    parts = [BY_REWARDS]
+    losses = training.get("loss_curve")
+    parts = [BY_PAIRS if losses else BY_REWARDS]
     rewards = _mapping(training.get("rewards"))
     if rewards:
         rows = [
@@ -322,6 +327,8 @@ def _about_training(training: Mapping[str, Any], target: ReleaseTarget) -> str:
     curve = training.get("reward_curve")
     if isinstance(curve, list) and curve:
         parts.append(f"Mean reward by iteration: {plain(', '.join(map(str, curve)), 4000)}.")
+    if isinstance(losses, list) and losses:
+        parts.append(f"Loss by iteration: {plain(', '.join(map(str, losses)), 4000)}.")
     rows_of = [row for row in training.get("held_out") or () if isinstance(row, Mapping)]
     if rows_of:
         names = [str(key) for key in rows_of[0]]

@@ -36,7 +36,7 @@ VIDEO, CAPTIONS, MEMORY = "video.mp4", "captions.vtt", "memory"
 CLIP, CONDITIONING, REFERENCES = "clip.mp4", "conditioning.json", "references"
 CROPS = "crops"
 LOCKED = "locked.json"
-LIBRARY, POSTER = "library.json", "poster.jpg"
+LIBRARY, POSTER, MAY_TRAIN = "library.json", "poster.jpg", "may_train.json"
 UNLOCKED = (LIBRARY, POSTER)
 """Files that the page writes while a run is in progress."""
 """What the page's library keeps in a run folder; no part of the run."""

@@ -37,6 +37,7 @@ from procvid.run.takes import (
     take_of,
     takes_json,
     takes_of,
+    write_choice,
     write_verdict,
 )
 from procvid.storage.files import read_json, write_json
@@ -189,10 +190,24 @@ def _choose(run: RunFolder, parts: Parts, number: int, wanted: int) -> Generator
     keep_current(run, number)
     if not take.current:
         restore(run, number, take)
+    write_choice(run, number)
     records = finished_steps(run, parts, plan)
     write_progress(run, plan, records)
     yield ClipReady(number, clip_file(run, number), seconds=0.0, reused=True)
     yield from end_of_redo(run, plan, records)
+
+
+def confirm_take(folder: Path, number: int) -> None:
+    """Store that a person chose the take that is the clip of a step.
+
+    Raises:
+        RunError: There is no such run.
+        OutputError: The folder cannot be written.
+    """
+    path = Path(folder)
+    record = read_run(path)
+    with locked(path):
+        write_choice(RunFolder(path, record), number)
 
 
 def delete_take(folder: Path, number: int, take: int) -> None:

@@ -30,7 +30,7 @@ from procvid.storage.files import (
 )
 from procvid.types import TakeVerdict
 
-TAKES, FACTS = "takes", "take.json"
+TAKES, FACTS, CHOICE = "takes", "take.json", "choice.json"
 MAX_TAKES = 200
 """Maximum number of takes of a step."""
 
@@ -200,6 +200,24 @@ def write_verdict(take: Take, verdict: TakeVerdict) -> Take:
     """Store a verdict with a take. Raise OutputError on failure."""
     write_json(take.folder / FACTS, _verdict_json(verdict))
     return replace(take, verdict=verdict)
+
+
+def write_choice(run: RunFolder, step: int) -> None:
+    """Store that a person chose the current take over the others. Raise OutputError on failure."""
+    takes = takes_of(run, step)
+    current = next((take.sha256 for take in takes if take.current), None)
+    if current is not None and len(takes) > 1:
+        others = [take.sha256 for take in takes if take.sha256 != current]
+        write_json(_folder(run, step) / CHOICE, {"chosen": current, "over": others})
+
+
+def chosen_over(run: RunFolder, step: int) -> tuple[str, frozenset[str]]:
+    """Return the hash of the take that a person chose last, and those of the others; "" for no choice."""
+    try:
+        value = read_json(_folder(run, step) / CHOICE)
+        return str(value["chosen"]), frozenset(str(one) for one in value["over"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return "", frozenset()
 
 
 def restore(run: RunFolder, step: int, take: Take) -> StepRecord:

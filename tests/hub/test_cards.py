@@ -156,6 +156,11 @@ def test_the_card_of_a_reinforced_lora(hub: Hub, lora_folder: Path, tmp_path: Pa
         and "Mean reward by iteration: 0.61, 0.64" in html
     )
     assert "<td>2.0</td>" in html and "<td>0.66</td>" in html and "crop_state" in html
+    del training["reward_curve"]
+    file.write_text(json.dumps(training | {"algorithm": "dpo", "loss_curve": [0.69, 0.61]}))
+    bundle_lora(folder, tmp_path / "pairs", BundleOptions(LORA), lambda: "8a" * 8)
+    text = ModelCard(card_of(tmp_path / "pairs")).text
+    assert "Loss by iteration: 0.69, 0.61." in text and "Diffusion-DPO" in text
 
 
 def test_the_examples_of_a_lora_are_its_widget(

@@ -14,16 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from procvid.cli import main
 from procvid.errors import InputError, RunError
 from procvid.events import ClipReady, Event, Progress, TakeReady, Warned
 from procvid.media.video import read_metadata
 from procvid.run import best_of
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.generate import step_seed
+from procvid.run.preferences import allow_training, preferences_of, write_preferences
 from procvid.run.retakes import MAX_AT_ONCE, choose_take
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.takes import Take, score_words, takes_of
 from procvid.run.timings import ClipSetting, measured, read_samples
+from procvid.train.lora.folder import read_training_folder
 from procvid.types import (
     Frames,
     Image,
@@ -122,6 +125,71 @@ def test_takes_and_scores_are_in_the_records(best):
     assert json.loads(facts["takes"])["2"] == {"kept": kept, "scores": scores}
     first = takes(folder, 1)[0]
     assert score_words(first) == f"{first.score:.2f} (pixels {first.score:.2f})"
+
+
+def rows_of(folder: Path, runs: list[Path], margin: float = 0.0) -> list[dict]:
+    pairs = [
+        pair for path in runs for pair in preferences_of(RunFolder(path, read_run(path)), margin)
+    ]
+    write_preferences(folder, pairs)
+    return [json.loads(line) for line in (folder / "metadata.jsonl").read_text().splitlines()]
+
+
+def test_the_judge_prefers_the_best_take_to_the_worst(best, tmp_path):
+    folder, _ = best
+    rows = rows_of(tmp_path / "pairs", [folder])
+    for step, row in enumerate(rows, start=1):
+        found = sorted(takes(folder, step), key=lambda take: take.score)
+        assert (row["score"], row["rejected_score"]) == (found[-1].score, found[0].score)
+        clip = tmp_path / "pairs" / row["file_name"]
+        assert clip.read_bytes() == found[-1].clip.read_bytes()
+        assert (row["text"], row["by"]) == (found[0].prompt, "judge")
+    assert len(rows) == 2
+    data = read_training_folder(tmp_path / "pairs")
+    assert [len(example.references) for example in data.examples] == [
+        len(takes(folder, step)[0].references) for step in (1, 2)
+    ]
+    assert not data.missing and all(example.rejected for example in data.examples)
+    with pytest.raises(RunError, match="No step has two takes"):
+        rows_of(tmp_path / "none", [folder], margin=1.0)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_choice_of_a_person_counts_more_than_the_judge(best, parts, tmp_path):
+    folder = shutil.copytree(best[0], tmp_path / "run")
+    worst = min(takes(folder, 1), key=lambda take: take.score)
+    list(choose_take(folder, 1, worst.number, parts))
+    shutil.rmtree(folder / "takes" / "02")
+    rows = rows_of(tmp_path / "pairs", [folder])
+    assert [row["by"] for row in rows] == ["person", "person"]
+    assert {row["score"] for row in rows} == {worst.score}
+    # The clips of other prompts, and damaged ones, are not compared.
+    others = [take for take in takes(folder, 1) if take.sha256 != worst.sha256]
+    record = others[0].folder / "conditioning.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "prompt": "Another."}))
+    others[1].clip.write_bytes(b"damaged")
+    with pytest.raises(RunError, match="No step has two takes"):
+        rows_of(tmp_path / "none", [folder])
+
+
+def test_training_needs_the_word_of_the_maker(best, tmp_path, capsys):
+    folder = shutil.copytree(best[0], tmp_path / "run")
+    out = tmp_path / "pairs"
+    command = ["preferences", str(folder), str(best[0]), "--out", str(out), "--margin", "0"]
+    assert main(command) == 2
+    assert "None of these runs may be used for training." in capsys.readouterr().err
+    allow_training(folder, True)
+    assert main(command) == 0
+    assert (
+        "2 pairs: 0 by a person, 2 by the judge.\nNote: 1 run was left out"
+        in capsys.readouterr().out
+    )
+    assert main(command) == 2 and "is not empty" in capsys.readouterr().err
+    allow_training(folder, False)
+    allow_training(folder, False)
+    assert main([*command[:-3], str(tmp_path / "own"), *command[-2:], "--own", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["judge"] == 4
+    assert main([*command[:-1], "2"]) == 2 and "out of range" in capsys.readouterr().err
 
 
 def test_one_take_is_the_run_of_before(parts, plain, tmp_path):

@@ -12,8 +12,9 @@ from gradio_client import Client
 from procvid.errors import InputError, ProcvidError, RunError
 from procvid.events import ClipReady, Conditioned, Progress, RunFinished, RunStarted, TakeReady
 from procvid.run.folder import RunFolder, read_run
+from procvid.run.preferences import may_train
 from procvid.run.story import make_video
-from procvid.run.takes import made_as
+from procvid.run.takes import chosen_over, made_as
 from procvid.settings import TINY, choose_sampling
 from procvid.types import Conditioning, GenerateRequest, StepChanges, TakePolicy
 from procvid.ui.pages.create.takes_panel import CLOSED, Opened, do, panel
@@ -230,6 +231,22 @@ def test_the_panel_redoes_a_step_as_it_shows_it(
     then = finished(context, redone).steps[1].conditioning
     assert then is not None and then.prompt != "Mine."
     assert "carrot" not in [slot.object_name for slot in then.slots]
+
+
+def test_takes_are_for_training_only_with_the_word_of_their_maker(
+    context: AppContext, client: Client, redone: str
+) -> None:
+    run = context.existing_folder_of(redone)
+    view = context.view_of(redone)
+    assert "May the takes of this video" in panel(context, view, Opened(2)) and not may_train(run)
+    do(context, redone, Opened(2), Press("share", {"step": "2", "allowed": "true"}), HOME)
+    assert may_train(run) and "Withdraw" in panel(context, view, Opened(2))
+    answer = client.predict(redone, False, api_name="/share_takes")
+    assert answer == {"run_id": redone, "allowed": False} and not may_train(run)
+    do(context, redone, Opened(2), Press("settle", {"step": "2"}), HOME)
+    current = next(take for take in list_takes(context, redone, 2) if take.current)
+    chosen, others = chosen_over(RunFolder(run, read_run(run)), 2)
+    assert chosen == current.sha256 and others
 
 
 def test_the_endpoint_lists_and_keeps_takes(

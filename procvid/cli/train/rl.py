@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,10 @@ from procvid.machine import check_gpu, gpu_facts, use_one_thread
 from procvid.settings import PROFILES, choose_sampling, parse_size, user_path
 from procvid.train.rl.rewards.weighing import DEFAULT_WEIGHING, WEIGHINGS, check_weights
 from procvid.train.rl.settings import OPTIONS, RlSettings
-from procvid.types import Frames
 
 if TYPE_CHECKING:
+    from procvid.train.rl.data import RlData
     from procvid.train.rl.events import RlEvent
-    from procvid.train.rl.shots import Shot
     from procvid.train.rl.training import Reinforcement
 
 TOY = "toykitchen"
@@ -90,7 +90,15 @@ def train_rl(arguments: argparse.Namespace) -> None:
     )
     folder = model_folder(profile, arguments.dry_run)
     if arguments.dry_run:
-        cost = rl_cost(settings, sampling, profile.name, folder, profile.max_references)
+        pairs = settings.algorithm == "dpo" and arguments.data != TOY
+        cost = rl_cost(
+            settings,
+            sampling,
+            profile.name,
+            folder,
+            profile.max_references,
+            has_pairs=pairs and bool(_data(arguments.data, profile.name, settings).pairs),
+        )
         print(json.dumps(cost.as_json()) if arguments.json else "\n".join(cost.lines()))
         return
     check_gpu(profile)
@@ -98,13 +106,13 @@ def train_rl(arguments: argparse.Namespace) -> None:
         # The same clips on any machine, and from one worker or several.
         use_one_thread()
     base = Base(folder, profile.name, sampling)
-    train, held_out, true_clips = _shots(arguments.data, profile.name, settings.validation)
+    data = _data(arguments.data, profile.name, settings)
     out = user_path(arguments.out)
     rewards = build_rewards(
         profile,
         settings.rewards,
-        base_clips=lambda: base_clips(base, settings, train[:BASE_CLIPS]),
-        true_clips=true_clips,
+        base_clips=lambda: base_clips(base, settings, data.train[:BASE_CLIPS]),
+        true_clips=data.true_clips,
     )
     facts = {
         "licence": arguments.licence,
@@ -115,8 +123,8 @@ def train_rl(arguments: argparse.Namespace) -> None:
         out=out,
         base=base,
         settings=settings,
-        shots=train,
-        held_out=held_out,
+        shots=data.train,
+        held_out=data.held_out,
         rewards=rewards,
         judges=build_held_out(profile),
         spread=spread_of(
@@ -127,6 +135,7 @@ def train_rl(arguments: argparse.Namespace) -> None:
         make_reader=partial(build_tiny_reader, profile),
         facts={key: value for key, value in facts.items() if value},
         init=str(find_lora(user_path(arguments.init))) if arguments.init else "",
+        pairs=data.pairs if settings.algorithm == "dpo" else (),
     )
     _show(training, arguments.json)
 
@@ -153,20 +162,19 @@ def weights_of(text: str) -> dict[str, float]:
     return weights
 
 
-def _shots(
-    data: str, profile: str, validation: int
-) -> tuple[list[Shot], list[Shot], Sequence[tuple[str, Frames]]]:
-    """Return training and held-out shots, and true clips with their actions."""
+def _data(data: str, profile: str, settings: RlSettings) -> RlData:
+    """Return training and held-out shots, true clips with their actions, and pairs if there are any."""
+    from procvid.train.rl.data import RlData, read_shots
+
     if data == TOY:
         from procvid.wiring.rewards import toy_shots
         from procvid.wiring.run import build
 
         parts = build(profile, planner="rules")
         train = toy_shots(parts, TRAINING_SEED, POOL)
-        return train, toy_shots(parts, VALIDATION_SEED, validation, VALIDATION_EVERY), ()
-    from procvid.train.rl.data import read_shots
-
-    return read_shots(user_path(data), validation)
+        held_out = toy_shots(parts, VALIDATION_SEED, settings.validation, VALIDATION_EVERY)
+        return RlData(train, held_out, [])
+    return read_shots(user_path(data), settings.validation)
 
 
 def _show(training: Reinforcement, as_json: bool) -> None:
@@ -194,8 +202,10 @@ def _print(event: RlEvent, bar: Bar) -> None:
             bar.show(event.done / event.total, text, None)
         case events.Reinforced():
             bar.clear()
-            loss = f", loss {event.loss:.4f}" if not event.reason else ""
-            text = f"Iteration {event.iteration} of {event.total}: reward {event.reward:.4f}{loss}"
+            loss = f"loss {event.loss:.4f}" if not event.reason else ""
+            reward = "" if math.isnan(event.reward) else f"reward {event.reward:.4f}"
+            found = ", ".join(filter(None, (reward, loss))) or "no reward"
+            text = f"Iteration {event.iteration} of {event.total}: {found}"
             print(f"{text}{time_left(event.eta_s)}", flush=True)
             if event.reason:
                 print(event.reason, flush=True)
@@ -221,4 +231,13 @@ def _print(event: RlEvent, bar: Bar) -> None:
 def _to_json(event: RlEvent) -> Mapping[str, object]:
     facts = dataclasses.asdict(event)
     name = "".join(f"_{c.lower()}" if c.isupper() else c for c in type(event).__name__).lstrip("_")
-    return {"event": name} | {k: str(v) if isinstance(v, Path) else v for k, v in facts.items()}
+    return {"event": name} | {key: _plain(value) for key, value in facts.items()}
+
+
+def _plain(value: object) -> object:
+    """Return a value that JSON has: null for NaN."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return str(value) if isinstance(value, Path) else value

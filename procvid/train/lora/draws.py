@@ -61,6 +61,7 @@ class Draws:
         self._examples = tuple(examples)
         self._settings = settings
         self._per_step = examples_per_step
+        self._is_usable = is_usable
         self._crops: dict[tuple[str, str], list[tuple[str, ReferenceCrop]]] = defaultdict(list)
         for example in self._examples:
             for crop in example.crops:
@@ -91,10 +92,10 @@ class Draws:
         )
 
     def _references(self, rng: np.random.Generator, example: Example) -> tuple[Path, ...]:
-        """Return crops of other examples of the same source: the first few that the example wants."""
+        """Return the example's own references, or crops of other examples that it wants: the first few."""
         without = rng.random() < self._settings.no_references
-        found = []
-        for name, state in example.wants:
+        found = [one.file for one in example.references if self._is_usable(one.file)]
+        for name, state in () if found else example.wants:
             others = [
                 crop.file
                 for key, crop in self._crops.get((example.source_id, name), ())

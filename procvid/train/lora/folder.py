@@ -31,6 +31,7 @@ from procvid.types import Role
 LISTS = ("metadata.jsonl", "metadata.parquet")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
+REJECTED = "rejected_file_name"
 MAX_BYTES = 1024**3
 MAX_CHARS = 5_000
 HINT = "Each row needs file_name and text; docs/lora.md lists all columns."
@@ -56,6 +57,8 @@ class Example:
         source_id: Recipe or video it belongs to; "" for none.
         wants: (name, state) of its references, in order; state "" accepts any state.
         crops: Crops of the objects it shows.
+        references: Its own references, in order; with them, `wants` and crops of others do not count.
+        rejected: Another clip of the same prompt and references that is worse, or None.
         start_s: Start of the clip in the video, s.
         end_s: End of the clip, s; None for the end of the video.
         split: "train", or another name for held-out examples.
@@ -78,6 +81,13 @@ class Example:
     prior: bool = False
     action: str = ""
     objects: tuple[tuple[str, Role, str, str], ...] = ()
+    references: tuple[ReferenceCrop, ...] = ()
+    rejected: Path | None = None
+
+    @property
+    def pictures(self) -> tuple[ReferenceCrop, ...]:
+        """Its crops and references."""
+        return self.crops + self.references
 
 
 @dataclass(frozen=True)
@@ -118,7 +128,8 @@ def read_training_folder(folder: Path) -> TrainingFolder:
         first = keys.setdefault(example.key, number)
         if first != number:
             raise InputError(f"Rows {first} and {number} are both {example.key!r}.", "Remove one.")
-    files = {e.file for e in examples} | {crop.file for e in examples for crop in e.crops}
+    files = {e.file for e in examples} | {one.file for e in examples for one in e.pictures}
+    files |= {e.rejected for e in examples if e.rejected}
     hashes = {file: sha256_of(file) for file in sorted(files) if file.is_file()}
     missing = {file: "file not found" for file in sorted(files) if file not in hashes}
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True, ensure_ascii=True).encode())
@@ -156,14 +167,7 @@ def _example(row: object, number: int, folder: Path) -> Example:
         raise InputError(f"{where} has an invalid time span: {start!r} to {end!r}.", HINT)
     file = _file(row, where, folder, (*PICTURES, *VIDEOS))
     key = str(row["file_name"]) + (f"@{start:g}" if start or end is not None else "")
-    crops = tuple(
-        ReferenceCrop(
-            _file(crop, f"A crop of {where.lower()}", folder, PICTURES),
-            _text(crop, "name", where),
-            _text(crop, "state", where, empty=True),
-        )
-        for crop in _objects(row, "crops", where)
-    )
+    crops = _pictures(row, "crops", where, folder)
     wants = tuple(
         (_text(each, "name", where), _text(each, "state", where, empty=True))
         for each in _objects(row, "wants", where)
@@ -175,6 +179,8 @@ def _example(row: object, number: int, folder: Path) -> Example:
         source_id=_text(row, "source_id", where, empty=True),
         wants=wants or tuple(dict.fromkeys((crop.name, crop.state) for crop in crops)),
         crops=crops,
+        references=_pictures(row, "references", where, folder),
+        rejected=_file(row, where, folder, VIDEOS, REJECTED) if row.get(REJECTED) else None,
         start_s=float(start),
         end_s=None if end is None else float(end),
         split=_text(row, "split", where, empty=True) or "train",
@@ -190,6 +196,19 @@ def _example(row: object, number: int, folder: Path) -> Example:
             )
             for each in _objects(row, "objects", where)
         ),
+    )
+
+
+def _pictures(
+    row: Mapping[str, Any], key: str, where: str, folder: Path
+) -> tuple[ReferenceCrop, ...]:
+    return tuple(
+        ReferenceCrop(
+            _file(each, f"{key} of {where.lower()}", folder, PICTURES),
+            _text(each, "name", where),
+            _text(each, "state", where, empty=True),
+        )
+        for each in _objects(row, key, where)
     )
 
 
@@ -237,8 +256,14 @@ def _text(row: Mapping[str, Any], key: str, where: str, empty: bool = False) -> 
     return value.strip()
 
 
-def _file(row: Mapping[str, Any], where: str, folder: Path, suffixes: tuple[str, ...]) -> Path:
-    name = _text(row, "file_name", where)
+def _file(
+    row: Mapping[str, Any],
+    where: str,
+    folder: Path,
+    suffixes: tuple[str, ...],
+    key: str = "file_name",
+) -> Path:
+    name = _text(row, key, where)
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or path.suffix.lower() not in suffixes:
         raise InputError(

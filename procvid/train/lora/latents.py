@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -30,6 +31,19 @@ from procvid.types import Frames, Image
 
 LOADED_FILES = 4096
 """Files kept in RAM for the next epoch."""
+
+
+class TrainingShape(Protocol):
+    """Size in pixels, number of frames and frames per second of training clips."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def num_frames(self) -> int: ...
+    @property
+    def fps(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ class LatentCache:
                 self._encode_text(pipeline, example.text)
             except InputError as error:
                 self.skipped[example.key] = error.message
-            for crop in example.crops:
+            for crop in example.pictures:
                 try:
                     self._encode_crop(pipeline, crop.file, device)
                 except InputError as error:
@@ -117,8 +131,7 @@ class LatentCache:
         if file.is_file():
             return
         frames = read_frames(example, self.settings)
-        pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
-        self._store(file, "latents", _normalised(pipeline, pixels.to(device)), example.key)
+        self._store(file, "latents", encode_clip(pipeline, frames, device), example.key)
 
     def _encode_crop(self, pipeline: PhantomWanPipeline, crop: Path, device: torch.device) -> None:
         file = self._crop_file(crop)
@@ -183,10 +196,11 @@ def _load(file: Path) -> Mapping[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def _normalised(pipeline: PhantomWanPipeline, pixels_BCTHW: torch.Tensor) -> torch.Tensor:
-    """Return the normalised posterior mean: float32 `[C, F, h, w]`."""
+def encode_clip(pipeline: PhantomWanPipeline, frames: Frames, device: torch.device) -> torch.Tensor:
+    """Return the normalised posterior mean of frames, uint8 (T, H, W, 3): float32 `[C, F, h, w]`."""
     vae = pipeline.vae
-    latents = vae.encode(pixels_BCTHW.to(vae.dtype)).latent_dist.mode()[0].float()
+    pixels_BCTHW = torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+    latents = vae.encode(pixels_BCTHW.to(device, vae.dtype)).latent_dist.mode()[0].float()
     mean, std = (
         torch.tensor(values, device=latents.device).view(-1, 1, 1, 1)
         for values in (vae.config.latents_mean, vae.config.latents_std)
@@ -194,7 +208,7 @@ def _normalised(pipeline: PhantomWanPipeline, pixels_BCTHW: torch.Tensor) -> tor
     return (latents - mean) / std
 
 
-def read_frames(example: Example, settings: LoraSettings) -> Frames:
+def read_frames(example: Example, settings: TrainingShape) -> Frames:
     """Return the frames of an example: uint8 `(T, H, W, 3)`, T = 4n+1, at most `num_frames`.
 
     Raises:
@@ -213,7 +227,7 @@ def read_frames(example: Example, settings: LoraSettings) -> Frames:
     return np.stack(frames[: (len(frames) - 1) // 4 * 4 + 1])
 
 
-def _fitted(image: Image, settings: LoraSettings) -> Image:
+def _fitted(image: Image, settings: TrainingShape) -> Image:
     """Resize an image to cover the training size and crop its centre."""
     width, height = settings.width, settings.height
     own_height, own_width = image.shape[:2]

@@ -171,7 +171,7 @@ class LoraTraining:
     ) -> tuple[list[Example], list[Example]]:
         """Return training and held-out examples; list unusable ones in `skipped.jsonl`."""
         unusable = [example for example in folder.examples if not cache.has(example)]
-        crops = {c.file for e in folder.examples for c in e.crops if not cache.has_crop(c.file)}
+        crops = {c.file for e in folder.examples for c in e.pictures if not cache.has_crop(c.file)}
         self._skipped = len(unusable)
         if self.is_main:
             rows = [

@@ -73,7 +73,13 @@ class RlCost:
 
 
 def rl_cost(
-    settings: RlSettings, sampling: Sampling, profile: str, folder: Path, references: int
+    settings: RlSettings,
+    sampling: Sampling,
+    profile: str,
+    folder: Path,
+    references: int,
+    *,
+    has_pairs: bool = False,
 ) -> RlCost:
     """Estimate a training.
 
@@ -83,8 +89,10 @@ def rl_cost(
         profile: Profile whose published config is used if the model is not installed.
         folder: Folder of the model.
         references: References of a shot; the largest number, if they differ.
+        has_pairs: True if dpo learns from given pairs, so no clips are made.
     """
     file = folder / "transformer" / "config.json"
+    is_dpo = settings.algorithm == "dpo"
     config = read_config(file) if file.is_file() else CONFIGS[profile]
     scales = (sampling.guidance_scale_text, sampling.guidance_scale_image)
     branches = len(Guidance(*scales, references).branches)
@@ -97,7 +105,7 @@ def rl_cost(
         rank=settings.rank,
         alpha=settings.alpha,
         targets=settings.targets,
-        batch_size=min(settings.batch_size, settings.group),
+        batch_size=2 if is_dpo else min(settings.batch_size, settings.group),
         precision=settings.precision,
         checkpointing=settings.checkpointing,
     )
@@ -110,15 +118,18 @@ def rl_cost(
         "nft": (settings.levels, 2 if settings.old_decay else 1),
         "grpo": (settings.sde_steps, 1),
         "reward-gradient": (settings.gradient_steps, 1),
+        "dpo": (settings.levels, 1),
     }[settings.algorithm]
     learning = settings.updates * times * branches * (trained_pass + others * forward)
-    clips = settings.iterations * settings.shots * settings.group
+    rounds = settings.iterations * settings.shots
+    clips = 0 if has_pairs else rounds * settings.group
+    learnt = rounds * 2 if is_dpo else clips
     return RlCost(
         clips=clips,
         steps=settings.total_steps,
         trained_parameters=trained,
         sampling_tflop=round(clips * each, 1),
-        learning_tflop=round(clips * learning, 1),
+        learning_tflop=round(learnt * learning, 1),
         weights_bytes=weights,
         kept_bytes=kept * branches,
     )

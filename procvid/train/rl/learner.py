@@ -17,6 +17,7 @@ from procvid.train.rl.advantages import advantages
 from procvid.train.rl.events import RlEvent, RolledOut
 from procvid.train.rl.kept import Kept
 from procvid.train.rl.learning import Judged, parts_of
+from procvid.train.rl.pairs import Pairs
 from procvid.train.rl.policy import Policy
 from procvid.train.rl.reward_gradient import DifferentiableReader, gradient_of
 from procvid.train.rl.rewards.reward import Reward
@@ -39,11 +40,11 @@ class IterationOutcome:
     """What an iteration brought.
 
     Attributes:
-        reward: Mean reward of its clips, 0 to 1; NaN if none applies.
+        reward: Mean reward of its new clips, 0 to 1; NaN if none applies or none was made.
         spread: Mean deviation of the reward within groups.
         loss, distance, grad_norm: Of the last update; NaN if there was nothing to learn.
         rate: Learning rate.
-        clips: Number of clips.
+        clips: Number of new clips.
         reason: "" or why nothing was learnt.
         broken: True if loss or gradient is not finite; the weights are unchanged.
     """
@@ -70,6 +71,7 @@ class Learner:
         rewards: The rewards by id.
         waits_s: Pauses before a judge that went away is asked again, s.
         reader: Reader with gradients, for reward-gradient.
+        pairs: Pairs to learn from in place of new clips; may be empty.
     """
 
     accelerator: Accelerator
@@ -78,6 +80,7 @@ class Learner:
     rewards: Mapping[str, Reward]
     waits_s: Sequence[float]
     reader: DifferentiableReader | None
+    pairs: Pairs
 
     def iteration(
         self,
@@ -97,12 +100,17 @@ class Learner:
             number: From 0.
         """
         settings, accelerator = self.settings, self.accelerator
-        shots = drawn_shots(self.shots, settings.seed, number, settings.shots, USEFULNESS)
+        usefulness = {} if self.pairs else USEFULNESS
+        shots = drawn_shots(self.shots, settings.seed, number, settings.shots, usefulness)
         mine = list(enumerate(shots))[accelerator.process_index :: accelerator.num_processes]
         if settings.algorithm == "reward-gradient":
             return (yield from self._by_gradient(policy, optimiser, number, mine))
         old = kept.old() if settings.algorithm == "nft" else policy.weights()
-        groups, rewards = yield from self._judged(rollouts, kept, number, mine, old)
+        if self.pairs:
+            groups = [self.pairs.judged(policy, place, shot) for place, shot in mine]
+            rewards = list[list[float]]()
+        else:
+            groups, rewards = yield from self._judged(rollouts, kept, number, mine, old)
         teaching = self._sum(sum(len(g.group) for g in groups if g.teaches))
         loss = distance = norm = math.nan
         rate = 0.0

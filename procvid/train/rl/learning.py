@@ -11,6 +11,7 @@ import torch
 from procvid.train.rl.objectives import (
     anchor,
     divergence,
+    dpo_losses,
     grpo_losses,
     log_probability,
     nft_losses,
@@ -58,6 +59,9 @@ def parts_of(
         old: Weights of the policy that made the clips.
     """
     shot = policy.encode(judged.group.shot)
+    if settings.algorithm == "dpo":
+        yield from _dpo(policy, shot, judged, settings, update)
+        return
     size = settings.batch_size
     for start in range(0, len(judged.group), size):
         chosen = slice(start, start + size)
@@ -80,17 +84,8 @@ def _nft(
     clean = group.latents[chosen].to(device)
     gains = torch.from_numpy(judged.advantages[chosen]).float().to(device)
     wanted = optimality(gains, settings.advantage_range)
-    # The clips of a group share noise and level, so that only what they show tells them apart.
-    rng = np.random.default_rng([settings.seed, update, group.place, _NOISE])
-    grid = policy.levels[:-1]
     on_policy = policy.has(old)
-    for number in range(settings.levels):
-        level = grid[int((number + rng.random()) * len(grid) / settings.levels)]
-        seed = int(rng.integers(2**62))
-        noise = torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(seed)).to(
-            device
-        )
-        noisy, target = (1 - level) * clean + level * noise, noise - clean
+    for level, noisy, target in _noised(policy, clean, settings, update, group.place):
         # Before the policy's own pass, because swapping weights breaks its gradients.
         with torch.no_grad():
             with policy.using(None):
@@ -103,6 +98,41 @@ def _nft(
         before = new.detach() if before is None else before
         losses = nft_losses(new, before, target, wanted, settings.beta)
         yield Part(losses.sum(), _distance(parts, base, anchor).sum()), settings.levels
+
+
+def _dpo(
+    policy: Policy, shot: EncodedShot, judged: Judged, settings: RlSettings, update: int
+) -> Iterator[tuple[Part, int]]:
+    """The best and the worst clip of a group are a pair; both are in one pass, whatever the batch size."""
+    group, device = judged.group, policy.pipeline.transformer.device
+    pair = [int(judged.advantages.argmax()), int(judged.advantages.argmin())]
+    if not judged.teaches:
+        return
+    clean = group.latents[pair].to(device)
+    for level, noisy, target in _noised(policy, clean, settings, update, group.place):
+        with torch.no_grad(), policy.using(None):
+            base, base_parts = policy.velocities(shot, noisy, level)
+        new, parts = policy.velocities(shot, noisy, level)
+        losses = dpo_losses(new, base, target, settings.dpo_beta)
+        distance = _distance(parts, base_parts, anchor).mean()
+        # The pair stands for all clips of its group.
+        yield Part(losses.sum() * len(group), distance * len(group)), settings.levels
+
+
+def _noised(
+    policy: Policy, clean: torch.Tensor, settings: RlSettings, update: int, place: int
+) -> Iterator[tuple[float, torch.Tensor, torch.Tensor]]:
+    """Yield noise levels, one of each part of the sampler's grid, with the noised clips and their target.
+
+    The clips of a group share noise and level, so that only what they show tells them apart.
+    """
+    rng = np.random.default_rng([settings.seed, update, place, _NOISE])
+    grid = policy.levels[:-1]
+    for number in range(settings.levels):
+        level = grid[int((number + rng.random()) * len(grid) / settings.levels)]
+        random = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        noise = torch.randn(clean.shape[1:], generator=random).to(clean)
+        yield level, (1 - level) * clean + level * noise, noise - clean
 
 
 def _grpo(

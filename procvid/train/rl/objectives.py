@@ -2,7 +2,7 @@
 
 Notation of the sources: `x_t = (1 - t) x_0 + t noise`, velocity `v = noise - x_0`, noise level `t` from 1
 (noise) to 0 (clean). DiffusionNFT: arXiv 2509.16117. Flow-GRPO: arXiv 2505.05470. MixGRPO (noise in few of
-the steps): arXiv 2507.21802.
+the steps): arXiv 2507.21802. Diffusion-DPO: arXiv 2311.12908, for flow matching: arXiv 2501.13918.
 """
 
 from __future__ import annotations
@@ -40,6 +40,25 @@ def nft_losses(
 def optimality(advantages: torch.Tensor, limit: float) -> torch.Tensor:
     """Return DiffusionNFT's `r = 1/2 + clip(A / limit, -1, 1) / 2`, in 0 to 1."""
     return 0.5 + 0.5 * (advantages / limit).clamp(-1, 1)
+
+
+def dpo_losses(
+    new: torch.Tensor, base: torch.Tensor, target: torch.Tensor, beta: float
+) -> torch.Tensor:
+    """Return the loss of a pair, float32 `[1]` (Diffusion-DPO, equation 14).
+
+    `-log sigmoid(-beta / 2 ((|v - t|^2 - |b - t|^2) of the better clip - the same of the worse one))`, with
+    the mean over elements in place of the sum, as in the published trainings, and the constant weight
+    of the noise level that works for flows. It is log 2 for the base itself.
+
+    Args:
+        new: Velocities of the policy for the better and the worse clip, `[2, C, F, h, w]`, with gradients.
+        base: Velocities of the base model.
+        target: `noise - x_0` of each clip.
+        beta: Above 0; a small one lets the policy go far from the base.
+    """
+    gain = anchor(new, target) - anchor(base, target)
+    return -torch.nn.functional.logsigmoid(-0.5 * beta * (gain[:1] - gain[1:]))
 
 
 def anchor(new: torch.Tensor, base: torch.Tensor) -> torch.Tensor:

@@ -53,7 +53,9 @@ def reinforcement_record(
         "base_model": base.name,
         "profile": base.name,
         "algorithm": settings.algorithm,
-        "data": f"{len(shots)} shots, {clips} clips in {len(rows)} iterations",
+        "data": f"{len(shots)} shots, {clips} clips in {len(rows)} iterations"
+        if clips
+        else f"{len(shots)} pairs, {len(rows)} iterations",
         "learning_rate": settings.learning_rate,
         "seed": settings.seed,
         "hardware": name,
@@ -70,7 +72,11 @@ def reinforcement_record(
         "held_out_judges": {
             judge.id: [f"{info.id} {info.revision}" for info in judge.models] for judge in judges
         },
-        "reward_curve": [round(row["reward"], 4) for row in rows],
+        **(
+            {"reward_curve": _column(rows, "reward")}
+            if clips
+            else {"loss_curve": _column(rows, "loss")}
+        ),
         "held_out": held_out,
         "base_sha256": hashes["base_sha256"],
         "init_sha256": hashes["init_sha256"],
@@ -80,6 +86,10 @@ def reinforcement_record(
             **{package: importlib.metadata.version(package) for package in PACKAGES},
         },
     }
+
+
+def _column(rows: Sequence[Mapping[str, float]], name: str) -> list[float]:
+    return [round(row[name], 4) for row in rows]
 
 
 def write_reinforced(

@@ -11,7 +11,7 @@ from procvid.errors import InputError
 from procvid.settings import MAX_SEED
 from procvid.train.lora.settings import SCHEDULES, TARGETS, Precision, option, out_of_range
 
-ALGORITHMS = ("nft", "grpo", "reward-gradient")
+ALGORITHMS = ("nft", "grpo", "reward-gradient", "dpo")
 
 _MACHINE_ONLY = frozenset(
     {"save_every", "validate_every", "batch_size", "stop_on_hacking", "checkpointing"}
@@ -37,7 +37,7 @@ class RlSettings:
     shots: int = option(8, "shots (prompt and references) of an iteration")
     group: int = option(8, "clips of each shot")
     updates: int = option(1, "optimizer steps on the clips of an iteration")
-    levels: int = option(4, "nft: noise levels at which each clip is learnt")
+    levels: int = option(4, "nft and dpo: noise levels at which each clip is learnt")
     learning_rate: float = option(3e-3, "learning rate of AdamW")
     weight_decay: float = option(0.0, "weight decay of AdamW")
     warmup: int = option(0, "steps in which the learning rate rises")
@@ -49,6 +49,7 @@ class RlSettings:
     clip_range: float = option(1e-3, "grpo: the ratio of the policies is clipped to 1 +- this")
     noise: float = option(0.3, "grpo: strength of the sampler's noise")
     sde_steps: int = option(2, "grpo: denoising steps that are sampled with noise")
+    dpo_beta: float = option(500.0, "dpo: how sharply a pair is told apart; less goes further")
     gradient_steps: int = option(1, "reward-gradient: last denoising steps with gradients")
     batch_size: int = option(8, "clips of a group per forward pass")
     checkpointing: bool = option(
@@ -72,7 +73,8 @@ class RlSettings:
             raise InputError(
                 f"A group of {self.group} clip has nothing to compare.", "Give --group 2 or more."
             )
-        above = ("alpha", "learning_rate", "beta", "advantage_range", "clip_range", "noise")
+        above = ("alpha", "learning_rate", "beta", "advantage_range", "clip_range", "noise",
+                 "dpo_beta")  # fmt: skip
         for name in above:
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise out_of_range(name, getattr(self, name), "a number above 0")

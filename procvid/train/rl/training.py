@@ -39,6 +39,7 @@ from procvid.train.lora.weights import add_lora, begin_with, save_lora
 from procvid.train.rl.events import Reinforced, ReinforcementFinished, RlEvent
 from procvid.train.rl.kept import Kept
 from procvid.train.rl.learner import IterationOutcome, Learner
+from procvid.train.rl.pairs import ClipPair, Pairs
 from procvid.train.rl.policy import Policy
 from procvid.train.rl.record import reinforcement_record, write_reinforced
 from procvid.train.rl.reward_gradient import DifferentiableReader
@@ -76,6 +77,7 @@ class Reinforcement:
         facts: Facts for `training.json`.
         init: File of a LoRA of the same rank to start from; "" for none.
         waits_s: Pauses before a judge that went away is asked again, s.
+        pairs: Pairs that dpo learns from in place of new clips, one for each training shot.
     """
 
     out: Path
@@ -90,6 +92,7 @@ class Reinforcement:
     facts: Mapping[str, str] = field(default_factory=dict)
     init: str = ""
     waits_s: Sequence[float] = WAITS_S
+    pairs: Sequence[ClipPair] = ()
 
     @property
     def is_main(self) -> bool:
@@ -124,6 +127,7 @@ class Reinforcement:
                 for name, reward in self.rewards.items()
             },
             "init_sha256": sha256_of(Path(self.init)) if self.init else "",
+            **({"pairs_sha256": Pairs(self.pairs).sha256} if self.pairs else {}),
         }
         resumes = self.is_main and check_config(self.out, self._record)
         self._accelerator.wait_for_everyone()
@@ -157,7 +161,13 @@ class Reinforcement:
             )
         rollouts = Rollouts(self.out, self.spread, Maker(policy, settings, loads=False))
         learner = Learner(
-            self._accelerator, settings, self.shots, self.rewards, self.waits_s, self._reader
+            self._accelerator,
+            settings,
+            self.shots,
+            self.rewards,
+            self.waits_s,
+            self._reader,
+            Pairs(self.pairs),
         )
         start_s, stopped, reward = time.monotonic(), "", math.nan
         if watch is not None and not first:

@@ -200,6 +200,13 @@ class TakesAnswer(TypedDict):
     stale: list[int]
 
 
+class SharedAnswer(TypedDict):
+    """The answer of a person: may the takes of a run be used for training?"""
+
+    run_id: str
+    allowed: bool
+
+
 class Evaluation(TypedDict):
     """The last event: the scores, and the files "scores", "table" and "report"."""
 

@@ -1,4 +1,4 @@
-"""Endpoint of takes: /takes."""
+"""Endpoints of takes: /takes and /share_takes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import cast
 import gradio as gr
 
 from procvid.errors import InputError
-from procvid.ui.api.answers import TakesAnswer
+from procvid.ui.api.answers import SharedAnswer, TakesAnswer
 from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.jobs import whole_number
-from procvid.ui.server.takes import keep_take, list_takes, remove_take, take_json
+from procvid.ui.server.takes import keep_take, let_train, list_takes, remove_take, take_json
 from procvid.ui.server.visitors import visitor_of
 
 ON_A_PAGE = 20
@@ -19,7 +19,7 @@ ON_A_PAGE = 20
 
 
 def mount(context: AppContext) -> None:
-    """Add the endpoint to the enclosing Blocks."""
+    """Add the endpoints to the enclosing Blocks."""
 
     def takes(
         run_id: str,
@@ -56,7 +56,18 @@ def mount(context: AppContext) -> None:
         }
         return cast(TakesAnswer, answer)
 
+    def share_takes(run_id: str, allowed: bool) -> SharedAnswer:
+        """Allow the use of a run's takes, and of the choices among them, for training; or withdraw it.
+
+        Parameters:
+            run_id: as in the events of /generate
+            allowed: false withdraws it
+        """
+        let_train(context, run_id, allowed)
+        return {"run_id": run_id, "allowed": allowed}
+
     endpoint(takes, TakesAnswer, concurrency_limit=4)
+    endpoint(share_takes, SharedAnswer, concurrency_limit=4)
 
 
 def _page(value: object) -> int:

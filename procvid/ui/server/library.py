@@ -25,6 +25,7 @@ from procvid.errors import InputError, ProcvidError, RunError
 from procvid.media.decode import stream_frames
 from procvid.media.image import fit_within
 from procvid.run.folder import CLIP, EVENTS, LIBRARY, PLAN, POSTER, RUN, STEPS
+from procvid.run.preferences import allow_training
 from procvid.storage.atomic import replacing
 from procvid.storage.files import read_json, write_json
 from procvid.ui.server.queue import RUN_ID, Ticket
@@ -200,6 +201,8 @@ def rename(context: AppContext, run_id: str, title: object) -> None:
 def delete(context: AppContext, run_id: str) -> None:
     """Stop a run if it is in progress, and mark it as deleted. `restore` undoes it for a day.
 
+    The word that its takes may be used for training is withdrawn.
+
     Raises:
         RunError: There is no such run.
         OutputError: The mark cannot be written.
@@ -209,6 +212,7 @@ def delete(context: AppContext, run_id: str) -> None:
         return
     ticket = context.worker.tickets.read(run_id)
     _change(run, deleted_at_s=time.time())
+    allow_training(run, False)
     context.worker.stop(run_id)
     if ticket is not None and context.worker.feed(run_id) is None and not (run / PLAN).exists():
         # A run that only waited has nothing but its ticket, which a stop removes.

@@ -11,7 +11,7 @@ from pathlib import Path
 from procvid.errors import RunError
 from procvid.run.film.names import film_name
 from procvid.run.film.narration import NARRATION
-from procvid.run.folder import CROPS, LIBRARY, MEMORY, POSTER, VIDEO
+from procvid.run.folder import CROPS, LIBRARY, MAY_TRAIN, MEMORY, POSTER, VIDEO
 from procvid.run.records import AI_GENERATED
 from procvid.storage.atomic import output_errors, remove, replacing
 from procvid.storage.files import is_temporary, sha256_of
@@ -22,7 +22,7 @@ PACKED = "packed"
 """Folder of the downloads, beside the runs; one folder a run."""
 EXPORTS = "exports"
 """Folder of the films to take away, beside the runs; one folder a run."""
-LEFT_OUT = (LOCK, CROPS, MEMORY, NARRATION, LIBRARY, POSTER)
+LEFT_OUT = (LOCK, CROPS, MEMORY, NARRATION, LIBRARY, POSTER, MAY_TRAIN)
 """Files that only procvid itself uses."""
 
 

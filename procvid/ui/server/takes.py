@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from gradio import FileData
@@ -10,7 +10,8 @@ from gradio import FileData
 from procvid.errors import RunError
 from procvid.machine import on_card
 from procvid.run.folder import RunFolder, read_run
-from procvid.run.retakes import choose_take, delete_take
+from procvid.run.preferences import allow_training
+from procvid.run.retakes import choose_take, confirm_take, delete_take
 from procvid.run.takes import Take, take_facts, takes_of
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.jobs import whole_number
@@ -66,6 +67,23 @@ def remove_take(context: AppContext, run_id: str, step: object, take: object) ->
     chosen = unlocked_step(context, run_id, step)
     delete_take(context.existing_folder_of(run_id), chosen.number, whole_number("take", take))
     return context.view_of(run_id)
+
+
+def keep_current_take(context: AppContext, run_id: str, step: object) -> None:
+    """Store that a person chose the take that is the clip of a step, unless the run is in progress."""
+    path = context.existing_folder_of(run_id)
+    with suppress(RunError):
+        confirm_take(path, whole_number("step", step))
+
+
+def let_train(context: AppContext, run_id: str, allowed: bool) -> None:
+    """Keep or withdraw the word that the takes of a run may be used for training.
+
+    Raises:
+        RunError: There is no such run.
+        OutputError: The run folder cannot be written.
+    """
+    allow_training(context.existing_folder_of(run_id), allowed)
 
 
 def take_json(take: Take) -> dict[str, Any]:

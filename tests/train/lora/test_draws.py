@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,13 @@ def test_references_come_from_other_clips_of_the_same_recipe():
     total = sum(counts.values())
     assert counts[0] / total == pytest.approx(SETTINGS.no_references, abs=0.03)
     assert all(counts[k] / total > 0.2 for k in (1, 2, 3)) and set(counts) == {0, 1, 2, 3}
+
+
+def test_references_of_its_own_come_before_those_of_others():
+    own = tuple(ReferenceCrop(Path(f"own-{name}.png"), name, "") for name in ("pan", "egg"))
+    draws = Draws([replace(EXAMPLES[0], references=own), *EXAMPLES[1:]], SETTINGS, 8)
+    seen = {crop.name for epoch in range(20) for crop in draws.draw(0, epoch).references}
+    assert seen == {"own-pan.png", "own-egg.png"}
 
 
 def test_references_have_the_wanted_state():

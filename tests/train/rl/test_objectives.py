@@ -11,6 +11,7 @@ import torch
 
 from procvid.train.rl.objectives import (
     divergence,
+    dpo_losses,
     grpo_losses,
     log_probability,
     nft_losses,
@@ -134,3 +135,15 @@ def test_a_transition_without_noise_is_an_euler_step():
     x, v = torch.ones(1, 1, 1, 1, 1), torch.full((1, 1, 1, 1, 1), 2.0)
     step = transition(x, v, 0.8, 0.5, 0.9, 0.0)
     assert step.std == 0 and math.isclose(float(step.mean), 1 + 2 * (0.5 - 0.8), rel_tol=1e-6)
+
+
+def test_dpo_of_a_pair_is_that_of_numpy():
+    rng = np.random.default_rng(3)
+    new, base, target = (rng.normal(size=(2, 2, 1, 3, 3)) for _ in range(3))
+    errors = [((v - target) ** 2).reshape(2, -1).mean(1) for v in (new, base)]
+    gain = errors[0] - errors[1]
+    wanted = np.log1p(np.exp(0.5 * 7.0 * (gain[0] - gain[1])))
+    found = dpo_losses(*(torch.from_numpy(a) for a in (new, base, target)), 7.0)
+    assert found.item() == pytest.approx(wanted, abs=1e-5)
+    same = dpo_losses(*(torch.from_numpy(a) for a in (base, base, target)), 7.0)
+    assert same.item() == pytest.approx(math.log(2)), "the base itself prefers neither"

@@ -49,7 +49,7 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("algorithm", ["nft", "grpo"])
+@pytest.mark.parametrize("algorithm", ["nft", "grpo", "dpo"])
 def test_the_reward_rises(reinforcement, tmp_path, algorithm):
     changes = {"grpo": {"learning_rate": 3e-2, "noise": 0.7, "clip_range": 0.1}}.get(algorithm, {})
     training = reinforcement(tmp_path, algorithm=algorithm, iterations=6, group=4, **changes)

@@ -13,6 +13,7 @@ from html import escape
 from typing import Literal
 
 from procvid.errors import InputError, ProcvidError
+from procvid.run.preferences import may_train
 from procvid.run.takes import Take, score_words
 from procvid.types import Slot
 from procvid.ui.pages.create.references_step import without
@@ -24,7 +25,13 @@ from procvid.ui.server.context import AppContext
 from procvid.ui.server.jobs import whole_number
 from procvid.ui.server.redo import MAX_PROMPT_CHARS, changes_of_take, read_changes, redo
 from procvid.ui.server.stream import RunView, StepView
-from procvid.ui.server.takes import keep_take, list_takes, remove_take
+from procvid.ui.server.takes import (
+    keep_current_take,
+    keep_take,
+    let_train,
+    list_takes,
+    remove_take,
+)
 from procvid.ui.server.uploads import read_pictures
 from procvid.ui.server.visitors import Visitor
 from procvid.ui.stills import still_url
@@ -115,7 +122,11 @@ def do(
         case "look":
             return replace(same, other=pressed.number("take"), why="looking")
         case "settle":
+            keep_current_take(context, run_id, step)
             return replace(same, other=0)
+        case "share":
+            let_train(context, run_id, pressed.data.get("allowed") == "true")
+            return same
         case "keep":
             before = _current(list_takes(context, run_id, step))
             keep_take(context, run_id, step, pressed.number("take"))
@@ -191,7 +202,7 @@ def panel(context: AppContext, view: RunView, opened: Opened) -> str:
     return (
         f'<section class="pv-panel" data-step="{step.number}" aria-label="Takes of step {step.name}">'
         f'<h3 tabindex="-1">{"Takes of" if pair else "Redo"} step {step.name}</h3>'
-        f"{pair}{form}{_strip(takes, opened)}</section>"
+        f"{pair}{form}{_strip(takes, opened)}{_sharing(context, view, opened, takes)}</section>"
     )
 
 
@@ -250,6 +261,28 @@ def _strip(takes: Sequence[Take], opened: Opened) -> str:
         f'<h4>All takes ({len(takes)})</h4><ul class="pv-takes">{items}</ul>'
         f"{_pages(opened.step, page, last)}"
     )
+
+
+def _sharing(context: AppContext, view: RunView, opened: Opened, takes: Sequence[Take]) -> str:
+    """Return the question whether the takes may be used for training, with the answer so far."""
+    if len(takes) < 2:
+        return ""
+    allowed = may_train(context.existing_folder_of(view.run_id))
+    text, label, value = (
+        (
+            "The takes of this video and your choices may be used to train the model.",
+            "Withdraw",
+            "false",
+        )
+        if allowed
+        else (
+            "May the takes of this video and your choices be used to train the model?",
+            "Allow",
+            "true",
+        )
+    )
+    press = button("share", label, kind="quiet", id="pv-share", step=opened.step, allowed=value)
+    return f'<p class="pv-actions"><span>{text}</span>{press}</p>'
 
 
 def _thumbnail(take: Take, opened: Opened) -> str:

@@ -1,0 +1,85 @@
+"""`procvid preferences`: write pairs of a better and a worse take as a training folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from procvid.cli.arguments import add_json
+from procvid.errors import InputError, RunError
+from procvid.run.folder import RunFolder, read_run
+from procvid.run.preferences import (
+    MARGIN,
+    Preference,
+    may_train,
+    preferences_of,
+    write_preferences,
+)
+from procvid.settings import user_path
+from procvid.storage.text import printable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.description = (
+        "Write pairs of a better and a worse take of the same step as a training folder, for "
+        "`procvid train rl --algorithm dpo`. A person's choice decides where there is one, else "
+        "the score of the judge. Runs whose makers did not allow it are left out."
+    )
+    parser.add_argument("folders", metavar="RUN", nargs="+", help="run folder")
+    parser.add_argument("--out", metavar="DIR", required=True, help="new folder for the pairs")
+    parser.add_argument(
+        "--own",
+        action="store_true",
+        help="the runs are your own: use them without their makers' word",
+    )
+    parser.add_argument(
+        "--margin",
+        metavar="X",
+        type=float,
+        default=MARGIN,
+        help=f"least difference of two scores of the judge, 0 to 1 (default: {MARGIN})",
+    )
+    add_json(parser)
+    parser.set_defaults(run=preferences)
+
+
+def preferences(arguments: argparse.Namespace) -> None:
+    """Write the pairs of some runs.
+
+    Raises:
+        InputError: The margin is out of range, or the output folder has something in it.
+        RunError: A folder is no run, or there is no pair.
+        OutputError: The output folder cannot be written.
+    """
+    if not 0 <= arguments.margin <= 1:
+        raise InputError(f"The margin {arguments.margin:g} is out of range.", "Choose 0 to 1.")
+    out = user_path(arguments.out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"The output {str(out)!r} is not empty.", "Choose a new folder.")
+    runs = [user_path(folder) for folder in arguments.folders]
+    used = [run for run in runs if arguments.own or may_train(run)]
+    left_out = len(runs) - len(used)
+    if not used:
+        raise RunError(
+            "None of these runs may be used for training.",
+            "Ask their makers to allow it on the page, or give --own if they are yours.",
+        )
+    counts = write_preferences(out, _pairs(used, arguments.margin))
+    if arguments.json:
+        print(json.dumps({"folder": str(out), **counts, "runs_left_out": left_out}))
+        return
+    print(
+        f"Done: {printable(out)}. {sum(counts.values())} pairs: {counts['person']} by a person, "
+        f"{counts['judge']} by the judge."
+    )
+    if left_out:
+        were = "run was" if left_out == 1 else "runs were"
+        print(f"Note: {left_out} {were} left out, because the makers did not allow it.")
+
+
+def _pairs(runs: Sequence[Path], margin: float) -> Iterator[Preference]:
+    for run in runs:
+        yield from preferences_of(RunFolder(run, read_run(run)), margin)
