@@ -39,7 +39,7 @@ from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.plan.writing.toy_prompt import toy_prompt
 from procvid.protocols import TakeJudge
 from procvid.run.generate import step_seed
-from procvid.run.retakes import MAX_AT_ONCE
+from procvid.run.takes import MAX_AT_ONCE
 from procvid.settings import TINY
 from procvid.storage.files import read_json, write_json
 from procvid.storage.lock import output_folder

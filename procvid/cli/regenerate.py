@@ -11,9 +11,10 @@ from procvid.errors import InputError, RunError
 from procvid.media.image import load_image
 from procvid.plan.shots import number_of
 from procvid.run.folder import RunFolder, read_run
-from procvid.run.retakes import MAX_AT_ONCE, check_count
+from procvid.run.retakes import check_count
 from procvid.run.step import check_shown
 from procvid.run.story import regenerate_step
+from procvid.run.takes import MAX_AT_ONCE
 from procvid.settings import MAX_REFERENCES, MAX_SEED, PROFILES
 from procvid.types import Plan, StepChanges
 from procvid.wiring import run as wiring

@@ -7,12 +7,9 @@ import math
 
 from procvid.cli.arguments import whole_number
 from procvid.errors import InputError
-from procvid.run.best_of import check_policy
-from procvid.run.retakes import MAX_AT_ONCE
+from procvid.run.best_of import REPEATS, policy_of
+from procvid.run.takes import MAX_AT_ONCE
 from procvid.types import TakePolicy
-
-REPEATS = 3
-"""Most further takes of `--verify` without `--best-of`."""
 
 
 def add_takes(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +40,7 @@ def take_policy(arguments: argparse.Namespace) -> TakePolicy:
     Raises:
         InputError: A number is out of range, or the budget has nothing to limit.
     """
-    best_of = 1 if arguments.best_of is None else arguments.best_of
-    repeats = REPEATS if arguments.best_of is None else best_of
-    policy = TakePolicy(best_of, repeats if arguments.verify else 0, arguments.budget_s)
-    check_policy(policy)
+    policy = policy_of(arguments.best_of, arguments.verify, arguments.budget_s)
     if policy.budget_s is not None and not policy.several:
         raise InputError(
             "--budget-s limits further takes, but each step gets one take.",

@@ -22,9 +22,10 @@ from procvid.run.folder import RunFolder
 from procvid.run.generate import Pace, step_seed
 from procvid.run.parts import Parts
 from procvid.run.records import StepRecord, stale_steps
-from procvid.run.retakes import MAX_AT_ONCE, check_count, judged, take_ready
+from procvid.run.retakes import check_count, judged, take_ready
 from procvid.run.step import crops_are_whole, make_step
 from procvid.run.takes import (
+    MAX_AT_ONCE,
     Take,
     check_room,
     keep_current,
@@ -37,6 +38,27 @@ from procvid.run.takes import (
 )
 from procvid.storage.files import sha256_of
 from procvid.types import StepChanges, StepPlan, TakePolicy
+
+REPEATS = 3
+"""Most further takes of a check where the number of takes is not given."""
+
+
+def policy_of(best_of: int | None, verify: bool, budget_s: float | None = None) -> TakePolicy:
+    """Return how many takes each step gets.
+
+    Args:
+        best_of: Number of takes; None for one.
+        verify: Make further takes while the best one contradicts the plan: at most `best_of`, or
+            `REPEATS` if it is None.
+        budget_s: Seconds for all takes but the first of each step.
+
+    Raises:
+        InputError: A number is out of range.
+    """
+    repeats = REPEATS if best_of is None else best_of
+    policy = TakePolicy(1 if best_of is None else best_of, repeats if verify else 0, budget_s)
+    check_policy(policy)
+    return policy
 
 
 def check_policy(policy: TakePolicy) -> None:

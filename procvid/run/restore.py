@@ -15,6 +15,7 @@ from procvid.errors import InputError, RecipeError
 from procvid.media.video import read_metadata
 from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.plan.shots import MAX_SHOTS
+from procvid.run.takes import MAX_AT_ONCE
 from procvid.settings import MAX_SEED, MAX_STEPS
 from procvid.types import Plan, Recipe, ShotMode
 
@@ -38,6 +39,8 @@ class RestoredVideo:
         shots: How the steps became clips.
         size: Width and height of the clips, such as "832x480"; "" if unknown.
         frames: Frames of a clip; None if unknown.
+        takes: Number of takes of each step.
+        verify: True if clips were checked against the plan.
         note: A sentence for the user, or "".
     """
 
@@ -50,6 +53,8 @@ class RestoredVideo:
     shots: ShotMode
     size: str = ""
     frames: int | None = None
+    takes: int = 1
+    verify: bool = False
     note: str = ""
 
 
@@ -103,6 +108,8 @@ def restored(file: Path) -> RestoredVideo:
             "shots": "auto" if request.get("shots", "one") == "auto" else "one",
             "size": str(request.get("size", ""))[:20],
             "frames": request.get("frames"),
+            "takes": max(1, _whole(request.get("takes", {}).get("best_of", 1), MAX_AT_ONCE)),
+            "verify": bool(request.get("takes", {}).get("repeats", 0)),
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(

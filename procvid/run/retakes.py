@@ -27,6 +27,7 @@ from procvid.run.parts import Parts, undrawable_names
 from procvid.run.records import StepRecord
 from procvid.run.step import crops_are_whole, make_step
 from procvid.run.takes import (
+    MAX_AT_ONCE,
     Take,
     check_room,
     discard,
@@ -43,9 +44,6 @@ from procvid.run.takes import (
 from procvid.storage.files import read_json, write_json
 from procvid.storage.lock import locked
 from procvid.types import StepChanges, StepPlan, TakeVerdict
-
-MAX_AT_ONCE = 8
-"""Maximum number of takes that one redo makes."""
 
 NO_JUDGE = TakeVerdict(None, "No judge was given.")
 

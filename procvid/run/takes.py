@@ -33,6 +33,8 @@ from procvid.types import TakeVerdict
 TAKES, FACTS, CHOICE = "takes", "take.json", "choice.json"
 MAX_TAKES = 200
 """Maximum number of takes of a step."""
+MAX_AT_ONCE = 8
+"""Maximum number of takes that one redo, or a run, makes of a step."""
 
 NO_VERDICT = TakeVerdict(None, "")
 

@@ -22,9 +22,9 @@ from procvid.run import best_of
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.generate import step_seed
 from procvid.run.preferences import allow_training, preferences_of, write_preferences
-from procvid.run.retakes import MAX_AT_ONCE, choose_take
+from procvid.run.retakes import choose_take
 from procvid.run.story import make_video, regenerate_step
-from procvid.run.takes import Take, score_words, takes_of
+from procvid.run.takes import MAX_AT_ONCE, Take, score_words, takes_of
 from procvid.run.timings import ClipSetting, measured, read_samples
 from procvid.train.lora.folder import read_training_folder
 from procvid.types import (
@@ -121,6 +121,7 @@ def test_takes_and_scores_are_in_the_records(best):
     facts = json.loads(read_metadata(folder / "video.mp4")["procvid"])
     assert facts["take_policy"] == "the best of 3 takes per step"
     kept = next(entry["number"] for entry in listed if entry["current"])
+    assert json.loads(facts["request"])["takes"]["best_of"] == 3
     scores = {str(entry["number"]): entry["score"] for entry in listed}
     assert json.loads(facts["takes"])["2"] == {"kept": kept, "scores": scores}
     first = takes(folder, 1)[0]

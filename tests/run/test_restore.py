@@ -55,6 +55,12 @@ def test_an_edited_plan_comes_back_with_its_recipe(tmp_path: Path) -> None:
     assert (found.seed, found.steps, found.fast, found.memory) == (7, 3, True, "none")
 
 
+def test_the_number_of_takes_comes_back(tmp_path: Path) -> None:
+    takes = {"best_of": 3, "repeats": 3, "budget_s": None}
+    found = restored(video(tmp_path, None, takes=takes))
+    assert (found.takes, found.verify) == (3, True)
+
+
 def test_a_video_of_an_older_version_has_no_plan(tmp_path: Path) -> None:
     found = restored(video(tmp_path, None))
     assert (found.plan, found.recipe.steps, found.note) == (None, RECIPE.whole_steps, "")

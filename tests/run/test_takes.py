@@ -18,9 +18,9 @@ from procvid.events import ClipReady, Event, Progress, RunFinished, TakeReady, W
 from procvid.run import retakes
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.generate import step_seed
-from procvid.run.retakes import MAX_AT_ONCE, choose_take, delete_take
+from procvid.run.retakes import choose_take, delete_take
 from procvid.run.story import make_video, regenerate_step
-from procvid.run.takes import MAX_TAKES, Take, check_room, made_as, takes_of
+from procvid.run.takes import MAX_AT_ONCE, MAX_TAKES, Take, check_room, made_as, takes_of
 from procvid.types import Frames, Image, ModelInfo, StepChanges, StepPlan, TakeVerdict
 from procvid.wiring import run as wiring
 from tests.run.making import REQUEST, conditioning, copy_of, hashes, of

@@ -326,6 +326,10 @@ def test_html_in_a_recipe_is_harmless(client: Client) -> None:
         {"steps": 0},
         {"steps": 10**6},
         {"steps": "many"},
+        {"takes": 0},
+        {"takes": 100},
+        {"takes": "two"},
+        {"verify": "yes"},
     ],
     ids=str,
 )

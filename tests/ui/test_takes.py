@@ -13,20 +13,17 @@ from procvid.errors import InputError, ProcvidError, RunError
 from procvid.events import ClipReady, Conditioned, Progress, RunFinished, RunStarted, TakeReady
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.preferences import may_train
-from procvid.run.story import make_video
 from procvid.run.takes import chosen_over, made_as
-from procvid.settings import TINY, choose_sampling
-from procvid.types import Conditioning, GenerateRequest, StepChanges, TakePolicy
+from procvid.types import Conditioning, StepChanges, TakePolicy
 from procvid.ui.pages.create.takes_panel import CLOSED, Opened, do, panel
 from procvid.ui.pressed import Press
 from procvid.ui.server.context import AppContext
-from procvid.ui.server.jobs import make_draft, resume_run, start_run
+from procvid.ui.server.jobs import make_draft, read_options, resume_run, start_run
 from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket
 from procvid.ui.server.redo import lock, read_changes, redo
 from procvid.ui.server.stream import RunView, event_json
 from procvid.ui.server.takes import keep_take, list_takes, remove_take, take_json
 from procvid.ui.server.visitors import Visitor
-from procvid.wiring.takes import build_take_judge
 from tests.ui.running import finished
 
 HOME = Visitor()
@@ -117,18 +114,16 @@ def test_a_run_with_several_takes_per_step_shows_its_progress(draft: Draft, tmp_
     view.apply(conditioned(2))
     view.apply(Progress(2, 1, 2, None))
     assert view.fraction == 0.5 + 0.25 / 2
+    assert view.sentence == "Generating step 2, take 1 of 2. 1 of 2 clips done."
 
 
 def test_a_run_of_the_best_takes_shows_them(context: AppContext, draft: Draft) -> None:
-    run_id = "b" * 16
-    folder = context.folder_of(run_id)
-    sampling = choose_sampling(TINY, num_inference_steps=1)
-    request = GenerateRequest(draft.recipe, sampling, "tiny", seed=3, takes=TakePolicy(2))
-    parts = context.parts("default")
-    judge = build_take_judge(TINY)
-    made = list(make_video(request, parts, folder, plan=draft.plan, judge=judge))
-    assert isinstance(made[-1], RunFinished)
-    view = context.view_of(run_id)
+    options = read_options(3, "default", 1, takes=2)
+    first = start_run(context, draft, options, HOME).snapshot()
+    assert first.takes_wanted == 2
+    run_id = first.run_id
+    view = finished(context, run_id)
+    assert context.job_of(run_id).options.policy == TakePolicy(2)
     assert view.state == "done" and [step.num_takes for step in view.steps.values()] == [2, 2]
     shown = panel(context, view, Opened(1))
     assert "All takes (2)" in shown and "in the video" in shown

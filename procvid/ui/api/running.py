@@ -39,6 +39,8 @@ def mount(context: AppContext) -> None:
         shots: str = "auto",
         size: str = "",
         frames: int | None = None,
+        takes: int = 1,
+        verify: bool = False,
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Make a video; streams events, the last one is the whole run.
@@ -53,12 +55,23 @@ def mount(context: AppContext) -> None:
             shots: "auto" for one clip per action, "one" for one clip per step
             size: width and height of the clips in pixels, such as "96x96"; omit it for the default
             frames: frames of a clip, 4n+1; omit it for the default of the profile
+            takes: number of takes of each step, 1 to 8; the best one is kept, see /takes
+            verify: true for further takes while the best one contradicts the plan
         """
         visitor = visitor_of(request)
         if run_id:
             feed = resume_run(context, run_id, visitor)
         else:
-            options = read_options(seed, memory, steps, fast, size=size, frames=frames)
+            options = read_options(
+                seed,
+                memory,
+                steps,
+                fast,
+                size=size,
+                frames=frames,
+                takes=takes,
+                verify=verify,
+            )
             draft = make_draft(context, recipe, shots=shots)
             feed = start_run(context, draft, options, visitor)
         yield from _stream(feed)

@@ -41,7 +41,7 @@ def _seconds(context: AppContext, clips: int, options: RunOptions) -> float | No
     if pattern is None and setting.shortcuts:
         # Without a measurement of the shortcuts, the exact clips give an upper bound.
         pattern = pattern_of(samples, replace(setting, shortcuts=""))
-    return None if pattern is None else clips * pattern.clip_s
+    return None if pattern is None else clips * options.takes * pattern.clip_s
 
 
 def rounded(seconds: float) -> str:

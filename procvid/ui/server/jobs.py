@@ -11,6 +11,7 @@ from procvid.errors import InputError, RecipeError
 from procvid.plan.codec import check_plan
 from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.shots import cut_into_shots
+from procvid.run.best_of import policy_of
 from procvid.run.parts import stand_in_note, start_memory, undrawable_names
 from procvid.run.step import preview
 from procvid.settings import MAX_SEED, parse_size
@@ -38,6 +39,8 @@ def read_options(
     loras: Collection[str] = (),
     size: object = "",
     frames: object = None,
+    takes: object = 1,
+    verify: object = False,
 ) -> RunOptions:
     """Check the options of a run, because Gradio does not check the types.
 
@@ -51,6 +54,8 @@ def read_options(
         loras: The pulled LoRAs that this caller may use.
         size: Such as "96x96", in pixels, or "" for the profile's default.
         frames: Frames of a clip, or None for the profile's default.
+        takes: Number of takes of each step; the best one is kept.
+        verify: True for further takes while the best one contradicts the plan.
 
     Raises:
         InputError: A value is of the wrong type, or the caller may not use the store or LoRA.
@@ -61,21 +66,27 @@ def read_options(
         raise InputError(f"There is no memory {memory[:40]!r}.", "Choose default or none.")
     if lora and lora not in loras:
         raise InputError(f"There is no LoRA {str(lora)[:40]!r}.", "Pull it in the Hub tab first.")
-    if not isinstance(fast, bool):
-        raise InputError(f"Fast is {str(fast)[:40]!r}, not true or false.", "Write true or false.")
+    for name, value in (("Fast", fast), ("Verify", verify)):
+        if not isinstance(value, bool):
+            given = str(value)[:40]
+            raise InputError(f"{name} is {given!r}, not true or false.", "Write true or false.")
     if not isinstance(size, str):
         raise InputError(f"The size {str(size)[:40]!r} is not text.", "Write it like 96x96, in px.")
     width, height = parse_size(size) if size else (None, None)
-    return RunOptions(
+    options = RunOptions(
         seed=read_seed(seed),
         memory=memory,
         steps=None if steps is None else whole_number("steps", steps),
-        fast=fast,
+        fast=bool(fast),
         lora=str(lora or ""),
         width=width,
         height=height,
         num_frames=None if frames is None else whole_number("frames", frames),
+        takes=whole_number("number of takes", takes),
+        verify=bool(verify),
     )
+    policy_of(options.takes, options.verify)
+    return options
 
 
 def read_seed(value: object) -> int:

@@ -16,11 +16,12 @@ from typing import Any
 from procvid.errors import ProcvidError
 from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.plan.shots import cut_into_shots, mode_of
+from procvid.run.best_of import policy_of
 from procvid.run.changes import read_stored, stored_json, write_pictures
 from procvid.settings import Profile, choose_sampling
 from procvid.storage.atomic import output_errors
 from procvid.storage.files import read_json, write_json
-from procvid.types import GenerateRequest, Plan, Recipe, Sampling, StepChanges
+from procvid.types import GenerateRequest, Plan, Recipe, Sampling, StepChanges, TakePolicy
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
@@ -45,6 +46,8 @@ class RunOptions:
         lora: A pulled LoRA as OWNER/NAME@COMMIT, or "".
         width, height: Size of the clips in pixels; None for the profile's default.
         num_frames: Frames of a clip; None for the profile's default.
+        takes: Number of takes of each step; the best one is kept.
+        verify: Make further takes while the best one contradicts the plan.
     """
 
     seed: int = 0
@@ -55,6 +58,13 @@ class RunOptions:
     width: int | None = None
     height: int | None = None
     num_frames: int | None = None
+    takes: int = 1
+    verify: bool = False
+
+    @property
+    def policy(self) -> TakePolicy:
+        """How many takes each step gets. Raise InputError if a number is out of range."""
+        return policy_of(None if self.takes == 1 else self.takes, self.verify)
 
     def sampling(self, profile: Profile) -> Sampling:
         """Return the sampling of the clips. Raise InputError if the profile cannot make them."""
@@ -104,6 +114,7 @@ class Job:
             lora=(options.lora,) if options.lora else (),
             seed=options.seed,
             shots=mode_of(self.draft.recipe),
+            takes=options.policy,
         )
 
 

@@ -118,6 +118,8 @@ def read_job(run_id: str, path: Path) -> Job:
         sampling.width,
         sampling.height,
         sampling.num_frames,
+        request.takes.best_of,
+        request.takes.repeats > 0,
     )
     return Job(run_id, Draft(request.recipe, plan), options)
 

@@ -237,11 +237,10 @@ class RunView:
             return "Preparing…"
         if not self.current:
             return f"Preparing {len(self.steps)} clips."
-        if not self.denoised:
-            return f"Generating step {self.name_of(self.current)}. {done}."
-        if self.denoised == self.denoising_steps:
-            return f"Finishing step {self.name_of(self.current)}. {done}."
-        return f"Generating step {self.name_of(self.current)}. {done}."
+        verb = "Generating"
+        if self.denoised and self.denoised == self.denoising_steps:
+            verb = "Finishing"
+        return f"{verb} step {self.name_of(self.current)}{self._take}. {done}."
 
     @property
     def detail(self) -> str:
@@ -251,11 +250,15 @@ class RunView:
         return f"denoising step {self.denoised} of {self.denoising_steps}"
 
     @property
+    def _take(self) -> str:
+        """The take in progress, such as ", take 2 of 3"; "" for a single one."""
+        wanted = self.takes_wanted
+        return f", take {min(self.takes_made + 1, wanted)} of {wanted}" if wanted > 1 else ""
+
+    @property
     def _sentence_of_redo(self) -> str:
         name = self.name_of(self.redoing)
-        many = self.takes_wanted > 1
-        take = f", take {min(self.takes_made + 1, self.takes_wanted)} of {self.takes_wanted}"
-        which = f"Redoing step {name}{take if many else ''}"
+        which = f"Redoing step {name}{self._take}"
         if not self.current:
             return f"Preparing to redo step {name}."
         return f"{which}."

@@ -94,7 +94,8 @@ def make_twin(context: AppContext, run_id: str, visitor: Visitor) -> str:
         job = context.job_of(run_id)
         memory = "default" if job.options.memory == "none" else "none"
         fast = job.options.fast and context.profile.has_fast
-        options = replace(job.options, memory=memory, fast=fast)
+        # One take: it has the seeds of the clips that were kept.
+        options = replace(job.options, memory=memory, fast=fast, takes=1, verify=False)
         changes = {number: StepChanges(*given) for number, given in steps.items()}
         made = start_run(context, job.draft, options, visitor, changes).snapshot().run_id
         set_twin(context, run_id, made)

@@ -126,7 +126,8 @@ class Worker:
     def _enqueue(self, ticket: Ticket) -> Feed:
         job = ticket.job
         view = replace(self._read_view(job), state="waiting", ahead=0)
-        feed = Feed(replace(view, redoing=job.again, takes_wanted=job.takes))
+        takes = job.takes if job.again else job.options.takes
+        feed = Feed(replace(view, redoing=job.again, takes_wanted=takes))
         self._feeds[ticket.job.run_id] = feed
         # ZeroGPU lends a GPU to the visitor who asked; the context of their request names them.
         self._contexts[ticket.job.run_id] = copy_context()

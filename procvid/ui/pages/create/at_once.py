@@ -38,6 +38,8 @@ def wire(
         fast: bool,
         size: str = "",
         frames: Any = None,
+        takes: Any = 1,
+        verify: Any = False,
         lora: str = "",
         key: str = "",
         own: str = "",
@@ -55,6 +57,8 @@ def wire(
             loras_of(request) if lora else (),
             size,
             frames,
+            takes,
+            verify,
         )
         visitor = visitor_of(request)
         if draft is not None and same_recipe(draft, text, shots) and not key:
@@ -76,8 +80,8 @@ def wire(
         guarded(make_at_once),
         [
             recipe.recipe, recipe.shots, recipe.memory, recipe.seed, recipe.steps, recipe.fast,
-            options.size, options.frames, recipe.lora, recipe.key, state.own_memory,
-            state.draft, state.changes,
+            options.size, options.frames, options.takes, options.verify, recipe.lora, recipe.key,
+            state.own_memory,            state.draft, state.changes,
         ],
         [state.draft, state.changes, *plan.outputs, *new_run_outputs(state, video)],
         api_visibility="private",

@@ -54,7 +54,8 @@ class RunOpener:
         recipe, state = self.recipe, self.state
         return [
             recipe.recipe, recipe.shots, recipe.seed, recipe.memory, recipe.steps, recipe.fast,
-            recipe.lora, recipe.options.size, recipe.options.frames, state.draft, state.changes,
+            recipe.lora, recipe.options.size, recipe.options.frames, recipe.options.takes,
+            recipe.options.verify, state.draft, state.changes,
             state.run_id, state.last_run, state.walk,
             *self.plan.outputs, *watch_outputs(state, self.video), *self.review.outputs,
         ]  # fmt: skip
@@ -85,6 +86,8 @@ class RunOpener:
                 list_loras(request), job.options.lora if job.options.lora in loras else ""
             ),
             **_shape(recipe, self.context, job.options),
+            recipe.options.takes: job.options.takes,
+            recipe.options.verify: job.options.verify,
             state.draft: job.draft,
             state.changes: self.context.reference_changes(job),
             state.run_id: run_id,

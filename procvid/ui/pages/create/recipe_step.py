@@ -167,11 +167,24 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
         }
 
     def estimated(
-        text: str, shots: str, seed: Any, steps: Any, fast: bool, size: str, frames: Any
+        text: str,
+        shots: str,
+        seed: Any,
+        steps: Any,
+        fast: bool,
+        size: str,
+        frames: Any,
+        takes: Any = 1,
     ) -> str:
         try:
             chosen = read_options(
-                run_options.options_seed(seed), "none", steps, fast, size=size, frames=frames
+                run_options.options_seed(seed),
+                "none",
+                steps,
+                fast,
+                size=size,
+                frames=frames,
+                takes=takes,
             )
         except ProcvidError as error:
             return line(for_the_page(error))
@@ -187,6 +200,7 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
     step.show.select(guarded(choose), None, filled, **QUIET)
     asked: list[Any] = [
         step.recipe, step.shots, step.seed, step.steps, step.fast, options.size, options.frames,
+        options.takes,
     ]  # fmt: skip
     gr.on(
         [field.change for field in asked],
@@ -220,6 +234,8 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
             step.memory: video.memory,
             step.shots: video.shots,
             **run_options.shown_shape(options, context.profile, video.size, video.frames),
+            options.takes: video.takes,
+            options.verify: video.verify,
         }
 
     step.upload.upload(
@@ -227,7 +243,7 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
         step.upload,
         [
             step.recipe, step.seed, step.steps, step.fast, step.memory, step.shots, options.size,
-            options.frames,
+            options.frames, options.takes, options.verify,
         ],
         **QUIET,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from procvid.run.takes import MAX_AT_ONCE
 from procvid.settings import MAX_STEPS, Profile
 from procvid.types import ShotMode
 from procvid.ui.pages.create.shared import AT_ONCE, OWN, QUIET, Update
@@ -48,6 +49,8 @@ class OptionFields:
     dice: gr.Button
     steps: gr.Slider
     fast: gr.Checkbox
+    takes: gr.Dropdown
+    verify: gr.Checkbox
     lora: gr.Dropdown
     key: gr.Textbox
     captions: gr.Checkbox
@@ -103,6 +106,17 @@ def build(profile: Profile) -> OptionFields:
             visible=profile.has_fast,
             info="Makes at most half the model calls. Clips differ slightly.",
         )
+        takes = gr.Dropdown(
+            choices=[("1", 1), *((f"{n}, keep the best", n) for n in range(2, MAX_AT_ONCE + 1))],
+            value=1,
+            label="Takes of each step",
+            info="More takes need as many times the time. All of them are kept.",
+        )
+        verify = gr.Checkbox(
+            label="Check the clips",
+            value=False,
+            info="Makes another take where a clip contradicts the plan.",
+        )
         lora = gr.Dropdown(
             choices=_loras(),
             value="",
@@ -118,8 +132,9 @@ def build(profile: Profile) -> OptionFields:
         )
         captions = gr.Checkbox(label="Captions", value=True, info="Show the steps in the players.")
     fields = OptionFields(
-        preset, memory, shots, size, frames, seed, dice, steps, fast, lora, key, captions
-    )
+        preset, memory, shots, size, frames, seed, dice, steps, fast, takes, verify, lora, key,
+        captions,
+    )  # fmt: skip
     _wire(fields, presets)
     return fields
 

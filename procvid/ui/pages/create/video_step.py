@@ -108,6 +108,8 @@ def wire(
         lora: str = "",
         size: str = "",
         frames: int | None = None,
+        takes: int = 1,
+        verify: bool = False,
     ) -> Update:
         options = read_options(
             seed or 0,
@@ -119,6 +121,8 @@ def wire(
             loras_of(request) if lora else (),
             size,
             frames,
+            takes,
+            verify,
         )
         changes = {number: fitted(of_step) for number, of_step in changed.items()}
         feed = start_run(context, require_draft(draft), options, visitor_of(request), changes)
@@ -139,6 +143,7 @@ def wire(
         [
             state.draft, state.changes, recipe.memory, recipe.seed, recipe.steps, recipe.fast,
             state.own_memory, recipe.lora, recipe.options.size, recipe.options.frames,
+            recipe.options.takes, recipe.options.verify,
         ],
         new_run_outputs(state, step),
         **SOON,
