@@ -21,15 +21,13 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-import torch
-from PIL import Image as Pillow
 
 from lab.command import ASSETS, count, new_parser
 from lab.pretrain.oracle import Oracle, truth_of
 from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.toy_latents import source_frames
 from lab.pretrain.toy_texts import objects_of
-from lab.quality.clips import IDENTITY
+from lab.quality.clips import IDENTITY, toy_clip
 from lab.weights import load_oracle, load_pipeline
 from procvid.cli import run
 from procvid.cli.arguments import Parser
@@ -44,7 +42,6 @@ from procvid.settings import TINY
 from procvid.storage.files import read_json, write_json
 from procvid.storage.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
-from procvid.toykitchen.render import NUM_FRAMES, SIZE
 from procvid.toykitchen.scene import Scene
 from procvid.types import Frames, Image, StepPlan
 from procvid.wiring.takes import build_take_judge
@@ -112,19 +109,8 @@ def measure_shot(
     clips, rows = list[Frames](), list[dict[str, Any]]()
     for attempt in range(takes):
         begun_s = time.process_time()
-        video = pipeline(
-            prompt=shot.plan.prompt,
-            images=[Pillow.fromarray(crop) for crop in shot.references.values()],
-            height=SIZE,
-            width=SIZE,
-            num_frames=NUM_FRAMES,
-            num_inference_steps=TINY.sampling.num_inference_steps,
-            guidance_scale_text=TINY.sampling.guidance_scale_text,
-            guidance_scale_image=TINY.sampling.guidance_scale_image,
-            generator=torch.Generator("cpu").manual_seed(step_seed(shot.seed, 1, attempt)),
-            output_type="np",
-        ).frames[0]
-        clips.append((np.clip(video, 0, 1) * 255).astype(np.uint8))
+        seed = step_seed(shot.seed, 1, attempt)
+        clips.append(toy_clip(pipeline, shot.plan.prompt, list(shot.references.values()), seed))
         made_s = time.process_time()
         verdict = judge.judge(clips[-1], shot.plan, shot.references)
         judged_s = time.process_time() - made_s

@@ -19,13 +19,11 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image as Pillow
 
 from lab.command import ASSETS, count, new_parser
 from lab.pretrain.oracle import Oracle, truth_of
 from lab.pretrain.toy_texts import objects_of
-from lab.quality.clips import IDENTITY, reference_crops
+from lab.quality.clips import IDENTITY, reference_crops, toy_clip
 from lab.weights import load_oracle, load_pipeline
 from procvid.cli import run
 from procvid.cli.arguments import Parser
@@ -34,12 +32,10 @@ from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.models.scene_readers.tiny import ABSENT, FOOD_STATES, TinyReader
 from procvid.plan.writing.toy_prompt import toy_prompt
-from procvid.settings import TINY
 from procvid.storage.atomic import output_errors, write_bytes
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import COLOURS, COUNTER_PATTERNS, PATTERNS, ToyKitchen
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
-from procvid.toykitchen.render import NUM_FRAMES, SIZE
 from procvid.toykitchen.scene import STATES, Scene
 from procvid.toykitchen.words import caption
 from procvid.types import Frames, Image
@@ -94,26 +90,8 @@ def make_groups(folder: Path, groups: int, takes: int) -> list[GroupOfClips]:
         if file.is_file():
             clips = np.load(file)[:takes]
         else:
-            clips = np.stack(
-                [
-                    np.asarray(
-                        pipeline(
-                            prompt=toy_prompt(step.text, step.scene.action, objects),
-                            images=[Pillow.fromarray(crop) for crop in crops],
-                            height=SIZE,
-                            width=SIZE,
-                            num_frames=NUM_FRAMES,
-                            num_inference_steps=TINY.sampling.num_inference_steps,
-                            guidance_scale_text=TINY.sampling.guidance_scale_text,
-                            guidance_scale_image=TINY.sampling.guidance_scale_image,
-                            generator=torch.Generator("cpu").manual_seed(take),
-                            output_type="np",
-                        ).frames[0]
-                        * 255
-                    ).astype(np.uint8)
-                    for take in range(takes)
-                ]
-            )
+            prompt = toy_prompt(step.text, step.scene.action, objects)
+            clips = np.stack([toy_clip(pipeline, prompt, crops, take) for take in range(takes)])
             with output_errors(file):
                 np.save(file, clips)
         made.append(GroupOfClips(seed, number, step.scene, recipe.kitchen, tuple(crops), clips))

@@ -21,6 +21,7 @@ from lab.pretrain.toy_texts import objects_of
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.plan.writing.toy_prompt import toy_prompt
 from procvid.protocols import Embedder
+from procvid.settings import TINY
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import ToyKitchen
 from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe
@@ -61,6 +62,29 @@ def reference_crops(
     return crops[:count]
 
 
+def toy_clip(
+    pipeline: PhantomWanPipeline,
+    prompt: str,
+    crops: Sequence[Image],
+    seed: int,
+    sampling: Sampling = TINY.sampling,
+) -> Frames:
+    """Return a clip of the tiny model, uint8 (T, H, W, 3), with the guidance of the product."""
+    video = pipeline(
+        prompt=prompt,
+        images=[Pillow.fromarray(crop) for crop in crops] or None,
+        height=SIZE,
+        width=SIZE,
+        num_frames=NUM_FRAMES,
+        num_inference_steps=sampling.num_inference_steps,
+        guidance_scale_text=sampling.guidance_scale_text,
+        guidance_scale_image=sampling.guidance_scale_image,
+        generator=torch.Generator("cpu").manual_seed(seed),
+        output_type="np",
+    ).frames[0]
+    return (np.clip(video, 0, 1) * 255).astype(np.uint8)
+
+
 def held_out_clips(
     pipeline: PhantomWanPipeline,
     seeds: Sequence[int],
@@ -76,19 +100,8 @@ def held_out_clips(
             scene = step.scene
             objects = objects_of(np.random.default_rng(0), scene, scene.food_name or None)
             crops = reference_crops(rng, recipe.kitchen, scene, count)
-            video = pipeline(
-                prompt=toy_prompt(step.text, scene.action, objects),
-                images=[Pillow.fromarray(crop) for crop in crops] or None,
-                height=SIZE,
-                width=SIZE,
-                num_frames=NUM_FRAMES,
-                num_inference_steps=sampling.num_inference_steps,
-                guidance_scale_text=sampling.guidance_scale_text,
-                guidance_scale_image=sampling.guidance_scale_image,
-                generator=torch.Generator("cpu").manual_seed(seed * 100 + number),
-                output_type="np",
-            ).frames[0]
-            frames = (np.clip(video, 0, 1) * 255).astype(np.uint8)
+            prompt = toy_prompt(step.text, scene.action, objects)
+            frames = toy_clip(pipeline, prompt, crops, seed * 100 + number, sampling)
             true = recipe.render(number).frames
             yield GeneratedClip(scene, recipe.kitchen, step.text, count, frames, true)
 
