@@ -465,11 +465,13 @@ class TakePolicy:
 
     While the best of `best_of` takes contradicts the plan, at most `repeats` more are made; 0 makes no
     check. `budget_s` are the seconds for all takes but the first of each step; None is no limit.
+    `final_judge` decides between the two best takes: "openai", or "" for none.
     """
 
     best_of: int = 1
     repeats: int = 0
     budget_s: float | None = None
+    final_judge: str = ""
 
     @property
     def several(self) -> bool:

@@ -29,8 +29,8 @@ from procvid.settings import Profile, read_environment, user_path
 from procvid.storage.lock import output_folder
 from procvid.storage.names import as_on_disk, composed
 from procvid.storage.text import printable
-from procvid.types import GenerateRequest, Recipe
-from procvid.wiring.takes import build_take_judge
+from procvid.types import GenerateRequest, Recipe, TakePolicy
+from procvid.wiring.takes import build_final_judge, build_take_judge
 
 SUFFIXES = (".txt", ".md", ".json", ".html", ".htm", ".cook")
 WHAT = "--many takes a folder of recipes, or a text file with one recipe file per line."
@@ -49,11 +49,12 @@ class BatchJob:
 class BatchTools:
     """The models of a worker; `is_loaded` once it has made a clip.
 
-    `judge` scores the takes of runs that make several per step.
+    `judge` scores the takes of runs that make several per step, `final_judge` the two best once more.
     """
 
     parts: Parts
     judge: TakeJudge | None = None
+    final_judge: TakeJudge | None = None
     is_loaded: bool = False
 
 
@@ -83,7 +84,7 @@ def generate_many(
         raise InputError(
             f"The folder {arguments.out!r} is the run of one recipe.", "Choose another folder."
         )
-    make_tools = partial(build_tools, build, judged=take_policy(arguments).several)
+    make_tools = partial(build_tools, build, take_policy(arguments))
     spread = spread_of(arguments, make_tools, needs_gpu=profile.needs_gpu)
     screen = BatchScreen(len(files), arguments.json)
     with output_folder(out):
@@ -103,11 +104,15 @@ def generate_many(
     screen.end(arguments.out)
 
 
-def build_tools(build: Callable[[], Parts], *, judged: bool = False) -> BatchTools:
-    """Build the models of a worker, computing on one thread; with `judged` the judge of takes too."""
+def build_tools(build: Callable[[], Parts], policy: TakePolicy) -> BatchTools:
+    """Build the models of a worker, computing on one thread, and the judges that a policy needs."""
     use_one_thread()
     parts = build()
-    return BatchTools(parts, build_take_judge(parts.profile) if judged else None)
+    return BatchTools(
+        parts,
+        build_take_judge(parts.profile) if policy.several else None,
+        build_final_judge(parts.profile) if policy.final_judge else None,
+    )
 
 
 def make_events(tools: BatchTools, job: BatchJob) -> Iterator[Event]:
@@ -119,7 +124,7 @@ def make_events(tools: BatchTools, job: BatchJob) -> Iterator[Event]:
         )
     request, parts = job.request, tools.parts
     events = measured(
-        make_video(request, parts, job.folder, judge=tools.judge),
+        make_video(request, parts, job.folder, judge=tools.judge, final_judge=tools.final_judge),
         job.folder,
         ClipSetting.of(
             parts.profile.name,

@@ -32,7 +32,7 @@ from procvid.run.timings import ClipSetting, measured
 from procvid.settings import choose_sampling, parse_size, read_environment
 from procvid.types import GenerateRequest
 from procvid.wiring import run as wiring
-from procvid.wiring.takes import build_take_judge
+from procvid.wiring.takes import build_final_judge, build_take_judge
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -147,8 +147,9 @@ def generate(arguments: argparse.Namespace) -> None:
     out = Path(arguments.out)
     parts = build()
     judge = build_take_judge(parts.profile) if takes.several else None
+    final = build_final_judge(parts.profile) if takes.final_judge else None
     events = measured(
-        make_video(request(recipe), parts, out, judge=judge),
+        make_video(request(recipe), parts, out, judge=judge, final_judge=final),
         out,
         ClipSetting.of(
             profile.name, device_name(), sampling, profile.is_precise(arguments.precise)

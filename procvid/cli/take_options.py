@@ -11,6 +11,9 @@ from procvid.run.best_of import REPEATS, policy_of
 from procvid.run.takes import MAX_AT_ONCE
 from procvid.types import TakePolicy
 
+FINAL_JUDGES = ("openai",)
+"""Judges that can decide between the two best takes."""
+
 
 def add_takes(parser: argparse.ArgumentParser) -> None:
     """Add `--best-of`, `--verify` and `--budget-s`."""
@@ -32,6 +35,13 @@ def add_takes(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         help="time for all takes but the first of each step; needs --best-of or --verify",
     )
+    parser.add_argument(
+        "--final-judge",
+        choices=FINAL_JUDGES,
+        default="",
+        help="openai: a vision model scores the two best takes of each step once more, at most "
+        "PROCVID_OPENAI_MAX_TOKENS in a run; needs --best-of or --verify",
+    )
 
 
 def take_policy(arguments: argparse.Namespace) -> TakePolicy:
@@ -40,7 +50,14 @@ def take_policy(arguments: argparse.Namespace) -> TakePolicy:
     Raises:
         InputError: A number is out of range, or the budget has nothing to limit.
     """
-    policy = policy_of(arguments.best_of, arguments.verify, arguments.budget_s)
+    policy = policy_of(
+        arguments.best_of, arguments.verify, arguments.budget_s, arguments.final_judge
+    )
+    if policy.final_judge and not policy.several:
+        raise InputError(
+            "--final-judge compares two takes, but each step gets one take.",
+            "Add --best-of N or --verify.",
+        )
     if policy.budget_s is not None and not policy.several:
         raise InputError(
             "--budget-s limits further takes, but each step gets one take.",

@@ -37,13 +37,18 @@ from procvid.run.takes import (
     write_verdict,
 )
 from procvid.storage.files import sha256_of
-from procvid.types import StepChanges, StepPlan, TakePolicy
+from procvid.types import StepChanges, StepPlan, TakePolicy, TakeVerdict
+
+FINAL = "vision model"
+"""Name of the final judge among the parts of a score."""
 
 REPEATS = 3
 """Most further takes of a check where the number of takes is not given."""
 
 
-def policy_of(best_of: int | None, verify: bool, budget_s: float | None = None) -> TakePolicy:
+def policy_of(
+    best_of: int | None, verify: bool, budget_s: float | None = None, final_judge: str = ""
+) -> TakePolicy:
     """Return how many takes each step gets.
 
     Args:
@@ -51,12 +56,15 @@ def policy_of(best_of: int | None, verify: bool, budget_s: float | None = None) 
         verify: Make further takes while the best one contradicts the plan: at most `best_of`, or
             `REPEATS` if it is None.
         budget_s: Seconds for all takes but the first of each step.
+        final_judge: Name of the judge that decides between the two best takes, or "".
 
     Raises:
         InputError: A number is out of range.
     """
     repeats = REPEATS if best_of is None else best_of
-    policy = TakePolicy(1 if best_of is None else best_of, repeats if verify else 0, budget_s)
+    policy = TakePolicy(
+        1 if best_of is None else best_of, repeats if verify else 0, budget_s, final_judge
+    )
     check_policy(policy)
     return policy
 
@@ -82,10 +90,19 @@ class TakeMaker:
         parts: The models.
         pace: The clock of the clips.
         judge: Scores the takes; without one the first take becomes the clip.
+        final_judge: Scores the two best takes once more, such as a service that costs money.
     """
 
-    def __init__(self, run: RunFolder, parts: Parts, pace: Pace, judge: TakeJudge | None) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        parts: Parts,
+        pace: Pace,
+        judge: TakeJudge | None,
+        final_judge: TakeJudge | None = None,
+    ) -> None:
         self._run, self._parts, self._pace, self._judge = run, parts, pace, judge
+        self._final = final_judge
         self._policy = run.record.request.takes
         self._spent_s = 0.0
         self._said = False
@@ -136,7 +153,7 @@ class TakeMaker:
             total_s += seconds
             made.append(take)
             yield take_ready(self._run, take, seconds, len(made), max(policy.best_of, len(made)))
-        best = _best_of(made, self._policy)
+        best = yield from self._best_of_finals(made, step)
         if len(made) > 1 and best.score is None:
             message = f"The first take was kept, because none was scored. {best.reason}"
             yield Warned(message, number)
@@ -144,6 +161,27 @@ class TakeMaker:
             why = ", ".join(best.contradictions)
             yield Warned(f"The best of {len(made)} takes contradicts the plan: {why}.", number)
         return restore(self._run, number, best), total_s
+
+    def _best_of_finals(
+        self, made: Sequence[Take], step: StepPlan
+    ) -> Generator[Warned, None, Take]:
+        """Return the best take: the final judge, if there is one, decides between the two best."""
+        ranked = sorted(made, key=lambda take: _rank(take, self._policy), reverse=True)
+        if self._final is None or len(ranked) < 2 or ranked[1].score is None:
+            return ranked[0]
+        finals = []
+        for take in ranked[:2]:
+            assert take.verdict is not None
+            seen = FINAL not in take.verdict.parts
+            found = judged(take, step, self._parts, self._final) if seen else take.verdict
+            if found.value is None:
+                message = f"The scores of the first judge decided. {found.reason}"
+                yield Warned(message, step.number)
+                return ranked[0]
+            finals.append((take, _with_final(take.verdict, found) if seen else found))
+        # Both or none, so that a resumed run finds the same two.
+        written = [write_verdict(take, verdict) for take, verdict in finals]
+        return max(written, key=lambda take: (*_rank(take, self._policy)[:1], take.score))
 
     def _is_enough(self, made: Sequence[Take], number: int) -> Generator[Warned, None, bool]:
         """Return True if a step needs no further take, or can get none."""
@@ -213,10 +251,32 @@ def _attempts(seed: int, number: int, changes: StepChanges) -> Iterator[StepChan
 
 
 def _best_of(takes: Sequence[Take], policy: TakePolicy) -> Take:
-    """Return the take with the best score; with a check, first those that follow the plan."""
+    """Return the take with the best score of the first judge."""
+    return max(takes, key=lambda take: _rank(take, policy))
 
-    def rank(take: Take) -> tuple[bool, float]:
-        agrees = not (policy.repeats and take.contradictions)
-        return agrees, -1.0 if take.score is None else take.score
 
-    return max(takes, key=rank)
+def _rank(take: Take, policy: TakePolicy) -> tuple[bool, float]:
+    """Return a key that is higher for a better take; with a check, first those that follow the plan."""
+    agrees = not (policy.repeats and take.contradictions)
+    return agrees, _first_score(take)
+
+
+def _first_score(take: Take) -> float:
+    """Return the score of the first judge, -1 for none."""
+    if take.verdict is None or take.score is None:
+        return -1.0
+    final = take.verdict.parts.get(FINAL)
+    return take.score if final is None else round(2 * take.score - final, 4)
+
+
+def _with_final(first: TakeVerdict, final: TakeVerdict) -> TakeVerdict:
+    """Return a verdict whose score is the mean of both judges."""
+    assert first.value is not None and final.value is not None
+    # Rounded to a multiple of 1/20,000, from which the first score can be read again.
+    value = round((first.value + round(final.value, 4)) / 2, 5)
+    return dataclasses.replace(
+        first,
+        value=value,
+        reason=f"{first.reason} {final.reason}",
+        parts={**first.parts, FINAL: round(final.value, 4)},
+    )

@@ -96,6 +96,8 @@ class RunRecord:
         request = dataclasses.asdict(self.request)
         if not self.request.takes.several:
             del request["takes"]
+        elif not self.request.takes.final_judge:
+            del request["takes"]["final_judge"]
         return {
             "schema_version": SCHEMA_VERSION,
             "run_id": self.run_id,
@@ -138,6 +140,8 @@ def policy_words(policy: TakePolicy) -> str:
     words = [f"the best of {policy.best_of} takes per step"] if policy.best_of > 1 else []
     if policy.repeats:
         words.append(f"up to {policy.repeats} more if it contradicts the plan")
+    if policy.final_judge:
+        words.append("a vision model decides between the two best")
     return ", ".join(words)
 
 

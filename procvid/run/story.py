@@ -55,6 +55,7 @@ def make_video(
     plan: Plan | None = None,
     changes: Mapping[int, StepChanges] | None = None,
     judge: TakeJudge | None = None,
+    final_judge: TakeJudge | None = None,
 ) -> Generator[Event, None, None]:
     """Make the video of a recipe in a run folder, or continue an unfinished one.
 
@@ -70,6 +71,7 @@ def make_video(
             each step gets one clip.
         changes: Changes to steps that are not made yet, by step number.
         judge: Scores the takes, if the request asks for several per step.
+        final_judge: Scores the two best takes of each step once more.
 
     Yields:
         `RunStarted`, `Planned`, per step `Conditioned`, `Progress`... and `ClipReady`, with several
@@ -89,7 +91,7 @@ def make_video(
     about_clips = (*parts.generator.notes(request.sampling), *about_shots)
     with hold(Path(folder), record_of(request, parts, planner)) as run:
         keep_changes(run, changes or {})
-        yield from logged(run, _story(run, parts, plan, about_clips, judge))
+        yield from logged(run, _story(run, parts, plan, about_clips, judge, final_judge))
 
 
 def _story(
@@ -98,6 +100,7 @@ def _story(
     edited: Plan | None,
     about_clips: Sequence[str],
     judge: TakeJudge | None,
+    final_judge: TakeJudge | None,
 ) -> Generator[Event, None, None]:
     plan = _plan_of(run, parts, edited)
     records = finished_steps(run, parts, plan)
@@ -123,7 +126,7 @@ def _story(
     memory = start_memory(parts, run.record.request.seed, plan)
     policy = run.record.request.takes
     pace = Pace(num_clips=(len(plan.steps) - len(fresh)) * policy.best_of)
-    takes = TakeMaker(run, parts, pace, judge)
+    takes = TakeMaker(run, parts, pace, judge, final_judge)
     for step in plan.steps:
         number = step.number
         if number in records and number not in run.stale_steps(records):

@@ -9,11 +9,13 @@ from procvid.evaluate.take_judge import ClipScore, EvidenceTakeJudge, PlanChecks
 from procvid.protocols import TakeJudge
 from procvid.settings import Profile
 from procvid.toykitchen.scene import STATES
+from procvid.train.rl.readers import SceneStateReader
 from procvid.train.rl.rewards.identity import Identity
 from procvid.train.rl.rewards.object_state import ObjectStateReward
 from procvid.train.rl.rewards.reward import Reward, Shown
-from procvid.types import Frames, Image, StepPlan
+from procvid.types import Frames, Image, StepPlan, TakeVerdict
 from procvid.wiring.evaluation import build_evaluation, build_tiny_reader
+from procvid.wiring.run import build_scene_reader
 
 TOY_CHECKS = PlanChecks(frozenset(STATES), least_likeness=0.6)
 """Of 121 rendered clips of the toy kitchen, the least likeness to the references was 0.63."""
@@ -37,6 +39,35 @@ def build_take_judge(profile: Profile, parts: EvaluationParts | None = None) -> 
     )
     scores = [WeighedScore(reward.card.id, weight, _scored(reward)) for weight, reward in rewards]
     return EvidenceTakeJudge(parts, TOY_CHECKS, scores)
+
+
+class RewardTakeJudge:
+    """Scores takes by one reward.
+
+    Args:
+        reward: The reward.
+    """
+
+    def __init__(self, reward: Reward) -> None:
+        self._reward = reward
+        self.info = reward.models[0]
+
+    def judge(self, frames: Frames, step: StepPlan, references: Mapping[str, Image]) -> TakeVerdict:
+        """Return the value of the reward; see `TakeJudge`."""
+        value = self._reward(Shown(frames, step, references))
+        name = self._reward.card.title
+        if value is None:
+            return TakeVerdict(None, f"{name} does not apply to this step.")
+        return TakeVerdict(value, f"{name} by {self.info.id} {value:.2f}.")
+
+
+def build_final_judge(profile: Profile) -> TakeJudge:
+    """Build the judge that decides between the two best takes: a vision model reads the states.
+
+    Raises:
+        ServiceError: There is no API key.
+    """
+    return RewardTakeJudge(ObjectStateReward(SceneStateReader(build_scene_reader("openai"))))
 
 
 def _scored(reward: Reward) -> ClipScore:

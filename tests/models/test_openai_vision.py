@@ -19,6 +19,7 @@ from procvid.models.meter import Meter
 from procvid.models.scene_readers.openai_vision import OpenAISceneReader
 from procvid.settings import Budget
 from procvid.wiring import run as wiring
+from tests.run.making import PixelJudge
 
 FRAMES = np.stack([np.full((60, 90, 3), shade, np.uint8) for shade in (0, 50, 100, 150, 200)])
 
@@ -117,3 +118,28 @@ def test_a_wrong_key_stops_the_build_at_the_first_clip(server, tmp_path, capsys)
     command = ["memory", "build", str(clip_list(tmp_path, 2)), "--out", str(tmp_path / "store")]
     assert main([*command, "--scene-reader", "openai"]) == 1
     assert "--scene-reader rules" in capsys.readouterr().err and len(server.asked) == 1
+
+
+def test_it_decides_between_the_two_best_takes(server, quick_models, tmp_path, capsys, monkeypatch):
+    recipe = tmp_path / "recipe.txt"
+    recipe.write_text("Carrots\n1. Chop the carrot on the cutting board.")
+    command = ["generate", str(recipe), "--planner", "rules", "--steps", "1"]
+    # The clips of the quick models are noise, which the judge of the profile does not score.
+    monkeypatch.setattr("procvid.cli.generate.build_take_judge", lambda _: PixelJudge())
+    final = ["--best-of", "3", "--final-judge", "openai"]
+    assert main([*command, "--out", str(tmp_path / "run"), *final]) == 0
+    # Three frames of each of two takes; the same frame is asked once.
+    assert 2 <= len(server.asked) <= 6
+    assert {len(asked.contents[1:]) for asked in server.asked} == {1}
+    assert main(["takes", str(tmp_path / "run")]) == 0
+    listed = capsys.readouterr().out
+    assert listed.count("vision model") == 2
+    monkeypatch.setenv("PROCVID_OPENAI_MAX_CALLS", "1")
+    assert main([*command, "--out", str(tmp_path / "short"), "--seed", "1", *final]) == 0
+    assert "The budget of 1 calls for one run is used up." in capsys.readouterr().out
+    assert main([*command, "--out", str(tmp_path / "one"), "--final-judge", "openai"]) == 2
+    assert "compares two takes, but each step gets one" in capsys.readouterr().err
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    assert main([*command, "--out", str(tmp_path / "none"), *final]) == 1
+    assert not (tmp_path / "none").exists()

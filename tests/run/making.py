@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from procvid.events import Event, Progress
 from procvid.run.story import make_video
 from procvid.settings import TINY, choose_sampling
 from procvid.storage.files import sha256_of
-from procvid.types import GenerateRequest, Recipe
+from procvid.types import (
+    Frames,
+    GenerateRequest,
+    Image,
+    ModelInfo,
+    Recipe,
+    StepPlan,
+    TakeVerdict,
+)
 
 RECIPE = Recipe(
     "Fried carrots",
@@ -49,3 +58,19 @@ def run_until(parts, folder: Path, last: int) -> None:
 
 def copy_of(finished, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished[0], tmp_path / "run"))
+
+
+class PixelJudge:
+    """A judge whose verdict depends on the frames alone, so each take always has the same score."""
+
+    info = ModelInfo("pixels", "1")
+
+    def __init__(self, contradicts: Callable[[float], bool] = lambda score: False) -> None:
+        self.contradicts = contradicts
+        self.seen = 0
+
+    def judge(self, frames: Frames, step: StepPlan, references: Mapping[str, Image]) -> TakeVerdict:
+        self.seen += 1
+        score = int(frames.sum()) % 1000 / 1000
+        against = ("no frying pan is seen",) if self.contradicts(score) else ()
+        return TakeVerdict(score, "Pixels.", {"pixels": score}, against)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from procvid.errors import InputError, RunError
 from procvid.events import ClipReady, Event, Progress, TakeReady, Warned
 from procvid.media.video import read_metadata
 from procvid.run import best_of
+from procvid.run.best_of import FINAL
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.generate import step_seed
 from procvid.run.preferences import allow_training, preferences_of, write_preferences
@@ -30,7 +31,6 @@ from procvid.train.lora.folder import read_training_folder
 from procvid.types import (
     Frames,
     Image,
-    ModelInfo,
     Recipe,
     StepChanges,
     StepPlan,
@@ -38,28 +38,12 @@ from procvid.types import (
     TakeVerdict,
 )
 from procvid.wiring import run as wiring
-from tests.run.making import RECIPE, REQUEST, conditioning, hashes, of
+from tests.run.making import RECIPE, REQUEST, PixelJudge, conditioning, hashes, of
 
 pytestmark = pytest.mark.usefixtures("quick_models")
 
 SHORT = dataclasses.replace(REQUEST, recipe=dataclasses.replace(RECIPE, steps=RECIPE.steps[:2]))
 """A request for two clips."""
-
-
-class PixelJudge:
-    """A judge whose verdict depends on the frames alone, so each take always has the same score."""
-
-    info = ModelInfo("pixels", "1")
-
-    def __init__(self, contradicts: Callable[[float], bool] = lambda score: False) -> None:
-        self.contradicts = contradicts
-        self.seen = 0
-
-    def judge(self, frames: Frames, step: StepPlan, references: Mapping[str, Image]) -> TakeVerdict:
-        self.seen += 1
-        score = int(frames.sum()) % 1000 / 1000
-        against = ("no frying pan is seen",) if self.contradicts(score) else ()
-        return TakeVerdict(score, "Pixels.", {"pixels": score}, against)
 
 
 def best_of_n(takes: int, repeats: int = 0, budget_s: float | None = None):
@@ -308,6 +292,56 @@ def test_the_budget_ends_further_takes(parts, plain, tmp_path):
     (warned,) = [w for w in of(Warned, events) if "are used up" in w.message]
     assert warned.step == 1
     assert list(make_video(request, parts, folder))[-1].nothing_to_do
+
+
+class LastJudge(PixelJudge):
+    """Prefers what `PixelJudge` does not, or fails."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__()
+        self.reason = reason
+
+    def judge(self, frames: Frames, step: StepPlan, references: Mapping[str, Image]) -> TakeVerdict:
+        found = super().judge(frames, step, references)
+        assert found.value is not None
+        return TakeVerdict(None if self.reason else 1 - found.value, self.reason or "Seen.")
+
+
+def test_the_final_judge_decides_between_the_two_best(best, parts, tmp_path):
+    request = dataclasses.replace(SHORT, takes=TakePolicy(3, final_judge="openai"))
+    folder, final = tmp_path / "run", LastJudge()
+    making = make_video(request, parts, folder, judge=PixelJudge(), final_judge=final)
+    with closing(making) as events:
+        for event in events:
+            if isinstance(event, ClipReady):
+                break
+    assert final.seen == 2
+    list(make_video(request, parts, folder, judge=PixelJudge(), final_judge=final))
+    assert final.seen == 4, "two takes of each step, once"
+    for step in (1, 2):
+        first = sorted((take.score for take in takes(best[0], step)), reverse=True)
+        found = takes(folder, step)
+        seen = [take for take in found if FINAL in take.verdict.parts]
+        # The score of a final is the mean, .5 for both, so the one that was better before stays.
+        assert [take.score for take in seen] == [0.5, 0.5]
+        assert sorted((1 - take.verdict.parts[FINAL] for take in seen), reverse=True) == (
+            pytest.approx(first[:2])
+        )
+        assert sum(take.current for take in seen) == 1
+    assert "vision model" in read_metadata(folder / "video.mp4")["procvid"]
+    with pytest.raises(RunError, match="a vision model decides between the two best there"):
+        list(make_video(best_of_n(3), parts, folder))
+
+
+def test_a_final_judge_that_fails_leaves_the_choice_to_the_first(best, parts, tmp_path):
+    request = dataclasses.replace(SHORT, takes=TakePolicy(2, final_judge="openai"))
+    judges = {"judge": PixelJudge(), "final_judge": LastJudge("The budget is used up.")}
+    events = list(make_video(request, parts, tmp_path / "run", **judges))
+    warned = [w.message for w in of(Warned, events) if "first judge decided" in w.message]
+    assert warned == ["The scores of the first judge decided. The budget is used up."] * 2
+    found = takes(tmp_path / "run", 1)
+    assert max(found, key=lambda take: take.score).current
+    assert all(FINAL not in take.verdict.parts for take in found)
 
 
 def test_a_stale_step_gets_its_takes_again(best, parts, tmp_path):
