@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 README_ADDRESS = "http://127.0.0.1:7860"
 RUN_LIMIT_S = 240.0
+HERE_DOCUMENT = re.compile(r"^cat > (\S+) <<'END'\n(.*?)^END\n", re.M | re.S)
+"""A file that a block writes: its name and its text."""
 
 Served = Callable[[Sequence[str], Path, Mapping[str, str]], AbstractContextManager[str]]
 
@@ -133,18 +136,28 @@ def test_the_named_commands_exist() -> None:
     assert [name for name in named if not re.search(rf"^ +{name}\b", help_text, re.M)] == []
 
 
-def test_the_commands(folder: Path, environment: dict[str, str]) -> None:
+def test_the_commands(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Run them in this process, which has loaded the libraries."""
+    monkeypatch.chdir(folder)
+
+    def printed_by(block: str) -> str:
+        for name, text in HERE_DOCUMENT.findall(block):
+            (folder / name).write_text(text)
+        for line in HERE_DOCUMENT.sub("", block).splitlines():
+            program, *arguments = shlex.split(line)
+            assert program == "procvid" and main(arguments) == 0, line
+        return capsys.readouterr().out
+
     first, memory, metrics = blocks("bash")
-    printed = run(["bash", "-euo", "pipefail", "-c", first], folder, environment)
-    assert "tiny" in printed
+    assert "tiny" in printed_by(first)
     clips = sorted((folder / "run1" / "steps").glob("*/clip.mp4"))
     assert len(clips) == 5
     assert (folder / "run1" / "video.mp4").stat().st_size > 10_000
-    printed = run(["bash", "-euo", "pipefail", "-c", memory], folder, environment)
-    assert "cutting board" in printed
+    assert "cutting board" in printed_by(memory)
     assert (folder / "store" / "manifest.json").is_file()
-    printed = run(["bash", "-euo", "pipefail", "-c", metrics], folder, environment)
-    assert re.search(r"Metrics: \d+, clips: 5", printed)
+    assert re.search(r"Metrics: \d+, clips: 5", printed_by(metrics))
     assert (folder / "scores1" / "report.html").is_file()
 
 

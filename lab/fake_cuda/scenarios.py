@@ -134,7 +134,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "out of memory, first_block": Scenario(
         _of(_SHORTEST, prepare=out_of_memory(5), shortcuts=cache("first_block", 0.1)),
-        moves=True, always=True, ends_on="model_offload",
+        moves=True, ends_on="model_offload",
     ),
     "out of memory under a cache": Scenario(
         _of(
@@ -154,7 +154,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "stopped in a step": Scenario(_SHORTEST, always=True, stop_at=IN_A_STEP),
     "stopped in decoding": Scenario(_SHORTEST, always=True, stop_at=IN_DECODING),
-    "float16": Scenario(_of(_SHORTEST, dtype=torch.float16, precise=True), always=True),
+    "float16": Scenario(_of(_SHORTEST, dtype=torch.float16, precise=True)),
     # At full depth.
     "1.3B whole": Scenario(_WHOLE, ends_on=FULL),
     "1.3B whole, precise": Scenario(_of(_WHOLE, precise=True), ends_on=FULL),

@@ -49,7 +49,7 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("algorithm", ["nft", "grpo", "dpo"])
+@pytest.mark.parametrize("algorithm", ["nft", "grpo"])
 def test_the_reward_rises(reinforcement, tmp_path, algorithm):
     changes = {"grpo": {"learning_rate": 3e-2, "noise": 0.7, "clip_range": 0.1}}.get(algorithm, {})
     training = reinforcement(tmp_path, algorithm=algorithm, iterations=6, group=4, **changes)
@@ -200,6 +200,12 @@ def test_no_reward_judges_the_result(reinforcement, tmp_path):
     judge.id = "brightness"
     with pytest.raises(InputError, match="the result would judge itself"):
         list(reinforcement(tmp_path, Bright(models=(info,)), judges=[judge]).run())
+
+
+def test_the_best_and_the_worst_clip_of_a_group_are_a_pair(reinforcement, tmp_path):
+    list(reinforcement(tmp_path, algorithm="dpo", iterations=2, shots=1, dpo_beta=100.0).run())
+    losses = [row["loss"] for row in curve_of(tmp_path)]
+    assert losses[0] == pytest.approx(math.log(2), abs=1e-3) and losses[1] != losses[0]
 
 
 def test_the_ratio_is_one_before_the_first_update(reinforcement, base, shots, tmp_path):
