@@ -16,7 +16,7 @@ FINAL_JUDGES = ("openai",)
 
 
 def add_takes(parser: argparse.ArgumentParser) -> None:
-    """Add `--best-of`, `--verify` and `--budget-s`."""
+    """Add `--best-of`, `--verify`, `--budget-s` and `--final-judge`."""
     parser.add_argument(
         "--best-of",
         metavar="N",

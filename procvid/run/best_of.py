@@ -166,7 +166,7 @@ class TakeMaker:
         self, made: Sequence[Take], step: StepPlan
     ) -> Generator[Warned, None, Take]:
         """Return the best take: the final judge, if there is one, decides between the two best."""
-        ranked = sorted(made, key=lambda take: _rank(take, self._policy), reverse=True)
+        ranked = sorted(made, key=self._rank, reverse=True)
         if self._final is None or len(ranked) < 2 or ranked[1].score is None:
             return ranked[0]
         finals = []
@@ -181,12 +181,15 @@ class TakeMaker:
             finals.append((take, _with_final(take.verdict, found) if seen else found))
         # Both or none, so that a resumed run finds the same two.
         written = [write_verdict(take, verdict) for take, verdict in finals]
-        return max(written, key=lambda take: (*_rank(take, self._policy)[:1], take.score))
+        return max(written, key=lambda take: (self._rank(take)[0], take.score))
+
+    def _rank(self, take: Take) -> tuple[bool, float]:
+        return rank_of(take, verified=self._policy.repeats > 0)
 
     def _is_enough(self, made: Sequence[Take], number: int) -> Generator[Warned, None, bool]:
         """Return True if a step needs no further take, or can get none."""
         policy = self._policy
-        best = _best_of(made, policy)
+        best = max(made, key=self._rank)
         further = len(made) >= policy.best_of
         if further and (not best.contradictions or len(made) >= policy.best_of + policy.repeats):
             return True
@@ -250,18 +253,18 @@ def _attempts(seed: int, number: int, changes: StepChanges) -> Iterator[StepChan
             yield dataclasses.replace(changes, seed=derived, attempt=attempt)
 
 
-def _best_of(takes: Sequence[Take], policy: TakePolicy) -> Take:
-    """Return the take with the best score of the first judge."""
-    return max(takes, key=lambda take: _rank(take, policy))
+def rank_of(take: Take, *, verified: bool = True) -> tuple[bool, float]:
+    """Return a key that is higher for a better take; `verified` puts those that follow the plan first."""
+    return not (verified and take.contradictions), first_score(take)
 
 
-def _rank(take: Take, policy: TakePolicy) -> tuple[bool, float]:
-    """Return a key that is higher for a better take; with a check, first those that follow the plan."""
-    agrees = not (policy.repeats and take.contradictions)
-    return agrees, _first_score(take)
+def best_of_finals(takes: Sequence[Take]) -> Take | None:
+    """Return the take that the final judge preferred, or None if it saw none of them."""
+    finals = [take for take in takes if take.verdict is not None and FINAL in take.verdict.parts]
+    return max(finals, key=lambda take: (rank_of(take)[0], take.score or 0.0), default=None)
 
 
-def _first_score(take: Take) -> float:
+def first_score(take: Take) -> float:
     """Return the score of the first judge, -1 for none."""
     if take.verdict is None or take.score is None:
         return -1.0

@@ -37,9 +37,9 @@ CLIP, CONDITIONING, REFERENCES = "clip.mp4", "conditioning.json", "references"
 CROPS = "crops"
 LOCKED = "locked.json"
 LIBRARY, POSTER, MAY_TRAIN = "library.json", "poster.jpg", "may_train.json"
-UNLOCKED = (LIBRARY, POSTER)
+"""What the page keeps in a run folder; no part of the run."""
+UNLOCKED = (LIBRARY, POSTER, MAY_TRAIN)
 """Files that the page writes while a run is in progress."""
-"""What the page's library keeps in a run folder; no part of the run."""
 
 CHANGED_LIBRARIES = (
     "Some libraries changed since this run began, so new clips may differ in detail."
@@ -54,7 +54,7 @@ def read_run(path: Path) -> RunRecord:
     """
     try:
         return RunRecord.from_json(read_json(path / RUN))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise RunError(
             f"There is no run in {str(path)!r}.",
             "Make one with `procvid generate RECIPE --out DIR`.",
@@ -102,7 +102,7 @@ def hold(path: Path, record: RunRecord) -> Iterator[RunFolder]:
 
 def _foreign_entries(path: Path) -> list[str]:
     """Return the entries that procvid did not write, in a folder without a run."""
-    ours = (LOCK, STEPS, LIBRARY, POSTER)
+    ours = (LOCK, STEPS, *UNLOCKED)
     return sorted(e.name for e in path.iterdir() if e.name not in ours and not is_temporary(e.name))
 
 

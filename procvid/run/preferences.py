@@ -1,8 +1,8 @@
 """Pairs of a better and a worse take, for preference learning (docs/rl.md).
 
 A pair is two takes of a step that differ in their seed alone. A person's choice decides where there is
-one, else the score of the judge. Takes are used for training only with the word of the person who made
-the run; the word is a file of the run folder, so a copied or deleted run keeps or loses it.
+one, else the judge. Takes are used for training only with the permission of a person who has the run. It
+is a file of the run folder; a deleted run loses it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from procvid.errors import RunError
-from procvid.run.folder import MAY_TRAIN, RunFolder
+from procvid.run.best_of import best_of_finals, first_score, rank_of
+from procvid.run.folder import MAY_TRAIN, REFERENCES, RunFolder
+from procvid.run.records import ReferenceRecord
 from procvid.run.takes import Take, chosen_over, takes_of
-from procvid.storage.atomic import output_errors, write_text
-from procvid.storage.files import read_json, sha256_of, whole_folder, write_json
+from procvid.storage.atomic import new_folder, output_errors, write_text
+from procvid.storage.files import read_json, sha256_of, write_json
 
 MARGIN = 0.1
 """Scores that differ by less are no preference."""
 
-CLIPS, REFERENCES, LIST = "clips", "references", "metadata.jsonl"
+CLIPS, LIST = "clips", "metadata.jsonl"
 REJECTED = "rejected_file_name"
 
 
@@ -48,7 +50,7 @@ class Preference:
 
 
 def allow_training(run: Path, allowed: bool) -> None:
-    """Keep or withdraw the word that the takes of a run may be used for training.
+    """Store or withdraw the permission to train on the takes of a run.
 
     Raises:
         OutputError: The file cannot be written.
@@ -62,7 +64,7 @@ def allow_training(run: Path, allowed: bool) -> None:
 
 
 def may_train(run: Path) -> bool:
-    """Return True if the person who made a run allowed training on its takes."""
+    """Return True if a person allowed training on the takes of a run."""
     try:
         return bool(read_json(run / MAY_TRAIN)["allowed_at"])
     except (OSError, KeyError, TypeError, ValueError):
@@ -90,37 +92,54 @@ def preferences_of(run: RunFolder, margin: float = MARGIN) -> Iterator[Preferenc
                     yield Preference(run, better, take, "person")
             continue
         for alike in _groups(takes):
-            scored = [(take.score, take) for take in alike if take.score is not None]
-            if len(scored) < 2:
-                continue
-            high, low = (f(scored, key=lambda pair: pair[0]) for f in (max, min))
-            if high[0] - low[0] >= margin:
-                yield Preference(run, high[1], low[1], "judge")
+            pair = _judged_pair([take for take in alike if take.score is not None], margin)
+            if pair is not None:
+                yield Preference(run, *pair, "judge")
+
+
+def _judged_pair(takes: Sequence[Take], margin: float) -> tuple[Take, Take] | None:
+    """Return the best and the worst take as a run ranks them, or None if they are too close."""
+    if len(takes) < 2:
+        return None
+    best, worst = best_of_finals(takes) or max(takes, key=rank_of), min(takes, key=first_score)
+    is_clear = first_score(best) - first_score(worst) >= margin
+    return (best, worst) if is_clear and best is not worst else None
 
 
 def _is_whole(take: Take) -> bool:
     try:
+        _shot(take)
         return sha256_of(take.clip) == take.sha256
-    except OSError:
+    except (OSError, TypeError, ValueError):
         return False
 
 
 def _shot(take: Take) -> tuple[Any, ...]:
-    """Return what a clip depends on, without its seed."""
+    """Return what a clip depends on, without its seed.
+
+    Raises:
+        OSError: A reference is missing.
+        TypeError: The record is damaged.
+        ValueError: A reference is not a file of the take.
+    """
     record = take.record
     return (
         record.prompt,
         dataclasses.replace(record.sampling, seed=0),
-        tuple((one.object_name, sha256_of(take.folder / one.file)) for one in take.references),
+        tuple((one.object_name, sha256_of(_picture(take, one))) for one in take.references),
         json.dumps([dict(record.models), record.lora], sort_keys=True),
     )
 
 
+def _picture(take: Take, reference: ReferenceRecord) -> Path:
+    file = take.folder / reference.file
+    if Path(reference.file).parts != (REFERENCES, file.name) or file.is_symlink():
+        raise ValueError(f"{reference.file} is not a file of the take")
+    return file
+
+
 def _same_shot(one: Take, other: Take) -> bool:
-    try:
-        return _shot(one) == _shot(other)
-    except OSError:
-        return False
+    return _shot(one) == _shot(other)
 
 
 def _groups(takes: Sequence[Take]) -> list[list[Take]]:
@@ -138,23 +157,31 @@ def write_preferences(folder: Path, preferences: Iterable[Preference]) -> dict[s
     """Write pairs as a training folder with a dataset card, and return their number by who decided.
 
     Each row is that of the better take, with the worse one as `rejected_file_name` (docs/lora.md).
+    Equal pairs are written once.
+
+    Args:
+        folder: Must not exist, or must be empty.
+        preferences: The pairs.
 
     Raises:
-        RunError: There is no pair.
-        OutputError: The folder cannot be written.
+        RunError: There is no pair, or a take was deleted meanwhile.
+        OutputError: The folder holds something, or cannot be written.
     """
     counts = {"person": 0, "judge": 0}
-    with whole_folder(folder) as made:
-        rows = []
+    with new_folder(folder) as made:
+        rows = dict[tuple[str, str], str]()
         for preference in preferences:
-            counts[preference.by] += 1
-            rows.append(json.dumps(_row(made, preference), ensure_ascii=False))
+            row = _row(made, preference)
+            key = row["file_name"], row[REJECTED]
+            if key not in rows:
+                counts[preference.by] += 1
+                rows[key] = json.dumps(row, ensure_ascii=False)
         if not rows:
             raise RunError(
                 "No step has two takes that differ in their seed alone and of which one is better.",
-                "Make several takes with `procvid generate --best-of` or choose one.",
+                "Make several takes with `procvid generate --best-of`, choose one, or lower --margin.",
             )
-        write_text(made / LIST, "".join(f"{row}\n" for row in rows))
+        write_text(made / LIST, "".join(f"{row}\n" for row in rows.values()))
         card = resources.files("procvid.run").joinpath("preferences_card.md").read_text("utf-8")
         write_text(made / "README.md", card.format(pairs=len(rows), **counts))
     return counts
@@ -182,7 +209,7 @@ def _row(folder: Path, preference: Preference) -> dict[str, Any]:
         ],
         "references": [
             {
-                "file_name": _copied(folder, REFERENCES, better.folder / one.file),
+                "file_name": _copied(folder, REFERENCES, _picture(better, one)),
                 "name": one.object_name,
                 "state": one.state,
             }
@@ -196,7 +223,14 @@ def _row(folder: Path, preference: Preference) -> dict[str, Any]:
 
 def _copied(folder: Path, kind: str, file: Path, sha256: str = "") -> str:
     """Copy a file under a name of its bytes, once, and return that name."""
-    name = f"{kind}/{(sha256 or sha256_of(file))[:16]}{file.suffix}"
+    try:
+        name = f"{kind}/{(sha256 or sha256_of(file))[:16]}{file.suffix}"
+        with file.open("rb"):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"{str(file)!r} was removed while it was copied.", "Run the command again."
+        ) from error
     target = folder / name
     if not target.exists():
         with output_errors(target):

@@ -349,9 +349,11 @@ def _read(folder: Path, number: int, step: int) -> Take | None:
 def _verdict(file: Path) -> TakeVerdict | None:
     try:
         value: Mapping[str, Any] = read_json(file)
-        score = value["score"]
+        score = None if value["score"] is None else float(value["score"])
+        if score is not None and not 0 <= score <= 1:
+            raise ValueError("out of range")
         return TakeVerdict(
-            None if score is None else float(score),
+            score,
             str(value["reason"]),
             # Verdicts of older versions have neither.
             {str(name): float(part) for name, part in value.get("parts", {}).items()},

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.take_judge import ClipScore, EvidenceTakeJudge, PlanChecks, WeighedScore
 from procvid.protocols import TakeJudge
-from procvid.settings import Profile
+from procvid.settings import Profile, read_environment
 from procvid.toykitchen.scene import STATES
 from procvid.train.rl.readers import SceneStateReader
 from procvid.train.rl.rewards.identity import Identity
@@ -15,7 +15,7 @@ from procvid.train.rl.rewards.object_state import ObjectStateReward
 from procvid.train.rl.rewards.reward import Reward, Shown
 from procvid.types import Frames, Image, StepPlan, TakeVerdict
 from procvid.wiring.evaluation import build_evaluation, build_tiny_reader
-from procvid.wiring.run import build_scene_reader
+from procvid.wiring.run import build_scene_reader, check_key
 
 TOY_CHECKS = PlanChecks(frozenset(STATES), least_likeness=0.6)
 """Of 121 rendered clips of the toy kitchen, the least likeness to the references was 0.63."""
@@ -67,6 +67,7 @@ def build_final_judge(profile: Profile) -> TakeJudge:
     Raises:
         ServiceError: There is no API key.
     """
+    check_key(read_environment(), "final judge", "Omit --final-judge, which needs it.")
     return RewardTakeJudge(ObjectStateReward(SceneStateReader(build_scene_reader("openai"))))
 
 

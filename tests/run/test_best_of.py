@@ -25,7 +25,7 @@ from procvid.run.generate import step_seed
 from procvid.run.preferences import allow_training, preferences_of, write_preferences
 from procvid.run.retakes import choose_take
 from procvid.run.story import make_video, regenerate_step
-from procvid.run.takes import MAX_AT_ONCE, Take, score_words, takes_of
+from procvid.run.takes import MAX_AT_ONCE, Take, score_words, takes_of, write_verdict
 from procvid.run.timings import ClipSetting, measured, read_samples
 from procvid.train.lora.folder import read_training_folder
 from procvid.types import (
@@ -148,13 +148,33 @@ def test_a_choice_of_a_person_counts_more_than_the_judge(best, parts, tmp_path):
     rows = rows_of(tmp_path / "pairs", [folder])
     assert [row["by"] for row in rows] == ["person", "person"]
     assert {row["score"] for row in rows} == {worst.score}
-    # The clips of other prompts, and damaged ones, are not compared.
+    assert len(read_training_folder(tmp_path / "pairs").examples) == 2
+    # Clips of other prompts, and those with a file of another place, are not compared.
     others = [take for take in takes(folder, 1) if take.sha256 != worst.sha256]
     record = others[0].folder / "conditioning.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "prompt": "Another."}))
-    others[1].clip.write_bytes(b"damaged")
+    record = others[1].folder / "conditioning.json"
+    outside = json.loads(record.read_text())
+    outside["references"][0]["file"] = "../../../run.json"
+    record.write_text(json.dumps(outside))
     with pytest.raises(RunError, match="No step has two takes"):
         rows_of(tmp_path / "none", [folder])
+
+
+def test_the_judge_ranks_takes_as_the_run_does(best, tmp_path):
+    folder = shutil.copytree(best[0], tmp_path / "run")
+    shutil.rmtree(folder / "takes" / "02")
+    first, second, third = sorted(takes(folder, 1), key=lambda take: -take.score)
+    write_verdict(first, TakeVerdict(first.score, "", {}, ("no pan is seen",)))
+    (row,) = rows_of(tmp_path / "one", [folder])
+    assert (row["score"], row["rejected_score"]) == (second.score, third.score)
+    # The final judge saw two; the third keeps its first score.
+    write_verdict(first, TakeVerdict((first.score + 0.1) / 2, "", {FINAL: 0.1}))
+    write_verdict(second, TakeVerdict((second.score + 0.9) / 2, "", {FINAL: 0.9}))
+    (row,) = rows_of(tmp_path / "two", [folder])
+    assert row["score"] == (second.score + 0.9) / 2 and row["rejected_score"] == third.score
+    (first.folder / "take.json").write_text('{"score": NaN, "reason": ""}')
+    assert next(take for take in takes(folder, 1) if take.number == first.number).verdict is None
 
 
 def test_training_needs_the_word_of_the_maker(best, tmp_path, capsys):
@@ -169,11 +189,15 @@ def test_training_needs_the_word_of_the_maker(best, tmp_path, capsys):
         "2 pairs: 0 by a person, 2 by the judge.\nNote: 1 run was left out"
         in capsys.readouterr().out
     )
-    assert main(command) == 2 and "is not empty" in capsys.readouterr().err
+    assert main(command) == 2 and "already exists" in capsys.readouterr().err
+    assert main([*command[:-3], str(folder / "pairs")]) == 2
+    assert "lies in a run" in capsys.readouterr().err
+    assert main(["preferences", "nowhere", *command[1:]]) == 2
+    assert "There is no run in" in capsys.readouterr().err
     allow_training(folder, False)
     allow_training(folder, False)
     assert main([*command[:-3], str(tmp_path / "own"), *command[-2:], "--own", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["judge"] == 4
+    assert json.loads(capsys.readouterr().out)["judge"] == 2, "a copy is the same pair"
     assert main([*command[:-1], "2"]) == 2 and "out of range" in capsys.readouterr().err
 
 

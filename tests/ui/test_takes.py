@@ -22,7 +22,7 @@ from procvid.ui.server.jobs import make_draft, read_options, resume_run, start_r
 from procvid.ui.server.queue import Draft, Job, RunOptions, Ticket
 from procvid.ui.server.redo import lock, read_changes, redo
 from procvid.ui.server.stream import RunView, event_json
-from procvid.ui.server.takes import keep_take, list_takes, remove_take, take_json
+from procvid.ui.server.takes import keep_take, let_train, list_takes, remove_take, take_json
 from procvid.ui.server.visitors import Visitor
 from tests.ui.running import finished
 
@@ -233,11 +233,15 @@ def test_takes_are_for_training_only_with_the_word_of_their_maker(
 ) -> None:
     run = context.existing_folder_of(redone)
     view = context.view_of(redone)
-    assert "May the takes of this video" in panel(context, view, Opened(2)) and not may_train(run)
+    assert "May the clips, pictures and prompts" in panel(
+        context, view, Opened(2)
+    ) and not may_train(run)
     do(context, redone, Opened(2), Press("share", {"step": "2", "allowed": "true"}), HOME)
     assert may_train(run) and "Withdraw" in panel(context, view, Opened(2))
     answer = client.predict(redone, False, api_name="/share_takes")
     assert answer == {"run_id": redone, "allowed": False} and not may_train(run)
+    with pytest.raises(InputError, match="not true or false"):
+        let_train(context, redone, "false")
     do(context, redone, Opened(2), Press("settle", {"step": "2"}), HOME)
     current = next(take for take in list_takes(context, redone, 2) if take.current)
     chosen, others = chosen_over(RunFolder(run, read_run(run)), 2)

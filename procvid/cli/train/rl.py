@@ -68,6 +68,7 @@ def train_rl(arguments: argparse.Namespace) -> None:
     """
     # Imported here because these import torch, which `train rl --help` does not need.
     from functools import partial
+    from itertools import cycle, islice
 
     from procvid.phantom.lora import find_lora
     from procvid.train.lora.training import Base
@@ -90,14 +91,15 @@ def train_rl(arguments: argparse.Namespace) -> None:
     )
     folder = model_folder(profile, arguments.dry_run)
     if arguments.dry_run:
-        pairs = settings.algorithm == "dpo" and arguments.data != TOY
+        has_pairs = settings.algorithm == "dpo" and arguments.data != TOY
+        has_pairs = has_pairs and bool(_data(arguments.data, profile.name, settings).pairs)
         cost = rl_cost(
             settings,
             sampling,
             profile.name,
             folder,
             profile.max_references,
-            has_pairs=pairs and bool(_data(arguments.data, profile.name, settings).pairs),
+            has_pairs=has_pairs,
         )
         print(json.dumps(cost.as_json()) if arguments.json else "\n".join(cost.lines()))
         return
@@ -108,11 +110,18 @@ def train_rl(arguments: argparse.Namespace) -> None:
     base = Base(folder, profile.name, sampling)
     data = _data(arguments.data, profile.name, settings)
     out = user_path(arguments.out)
-    rewards = build_rewards(
-        profile,
-        settings.rewards,
-        base_clips=lambda: base_clips(base, settings, data.train[:BASE_CLIPS]),
-        true_clips=data.true_clips,
+    pairs = data.pairs if settings.algorithm == "dpo" else ()
+    shots = list(islice(cycle(data.train), BASE_CLIPS))
+    # Pairs need rewards only to judge the validation.
+    rewards = (
+        build_rewards(
+            profile,
+            settings.rewards,
+            base_clips=lambda: base_clips(base, settings, shots),
+            true_clips=data.true_clips,
+        )
+        if data.held_out or not pairs
+        else {}
     )
     facts = {
         "licence": arguments.licence,
@@ -135,7 +144,7 @@ def train_rl(arguments: argparse.Namespace) -> None:
         make_reader=partial(build_tiny_reader, profile),
         facts={key: value for key, value in facts.items() if value},
         init=str(find_lora(user_path(arguments.init))) if arguments.init else "",
-        pairs=data.pairs if settings.algorithm == "dpo" else (),
+        pairs=pairs,
     )
     _show(training, arguments.json)
 

@@ -51,7 +51,7 @@ class Example:
     """A row of the list.
 
     Attributes:
-        key: Unique name: the file name, with the start time for a part of a video.
+        key: Unique name: the file name, with the start time for a part of a video, and the worse clip.
         file: Clip or image.
         text: Prompt.
         source_id: Recipe or video it belongs to; "" for none.
@@ -65,7 +65,7 @@ class Example:
         focus_xyxy: Box in which the loss may count more, as shares 0 to 1 of the frame.
         prior: True if the base model's output is the target.
         action: Action of the step, for `procvid train rl`.
-        objects: (name, role, state before, state after) of the planned objects, likewise.
+        objects: (name, role, state before, state after) of the planned objects, for `procvid train rl`.
     """
 
     key: str
@@ -167,6 +167,8 @@ def _example(row: object, number: int, folder: Path) -> Example:
         raise InputError(f"{where} has an invalid time span: {start!r} to {end!r}.", HINT)
     file = _file(row, where, folder, (*PICTURES, *VIDEOS))
     key = str(row["file_name"]) + (f"@{start:g}" if start or end is not None else "")
+    rejected = _file(row, where, folder, VIDEOS, REJECTED) if row.get(REJECTED) else None
+    key += f" and not {row[REJECTED]}" if rejected else ""
     crops = _pictures(row, "crops", where, folder)
     wants = tuple(
         (_text(each, "name", where), _text(each, "state", where, empty=True))
@@ -180,7 +182,7 @@ def _example(row: object, number: int, folder: Path) -> Example:
         wants=wants or tuple(dict.fromkeys((crop.name, crop.state) for crop in crops)),
         crops=crops,
         references=_pictures(row, "references", where, folder),
-        rejected=_file(row, where, folder, VIDEOS, REJECTED) if row.get(REJECTED) else None,
+        rejected=rejected,
         start_s=float(start),
         end_s=None if end is None else float(end),
         split=_text(row, "split", where, empty=True) or "train",

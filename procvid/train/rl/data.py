@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.media.video import read_clip
+from procvid.settings import TINY
 from procvid.train.lora.folder import PICTURES, REJECTED, Example, read_training_folder
+from procvid.train.lora.latents import read_frames
 from procvid.train.rl.pairs import ClipPair
 from procvid.train.rl.shots import Shot
 from procvid.types import Frames, Image, PlannedObject, StepPlan
 
 MAX_TRUE_CLIPS = 400
+ONE_FRAME = replace(TINY.sampling, num_frames=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,7 @@ class RlData:
 
 
 def read_shots(folder: Path, validation: int) -> RlData:
-    """Read a training folder (docs/lora.md) whose rows also have `action` and `objects`.
+    """Read a training folder (docs/lora.md) whose rows also have `action` and `objects`, or are pairs.
 
     The references of a row are its own, or crops of other rows of the same source, one for each wanted
     object.
@@ -50,7 +53,7 @@ def read_shots(folder: Path, validation: int) -> RlData:
         InputError: The list is damaged, or no row names objects.
     """
     examples = read_training_folder(folder).examples
-    planned = [example for example in examples if example.objects]
+    planned = [example for example in examples if example.objects or example.rejected]
     if not planned:
         raise InputError(
             "No row of the training folder has objects with their states, so nothing can be judged.",
@@ -86,7 +89,7 @@ def _pairs(examples: Sequence[Example], shots: Sequence[Shot]) -> list[ClipPair]
     """Return the pairs of rows that have a rejected clip.
 
     Raises:
-        InputError: Only some have one, or a clip is missing.
+        InputError: Only some have one, or a clip is missing or broken.
     """
     pairs = [
         ClipPair(shot, example, example.rejected)
@@ -102,6 +105,9 @@ def _pairs(examples: Sequence[Example], shots: Sequence[Shot]) -> list[ClipPair]
         for file in (pair.chosen.file, pair.rejected):
             if not file.is_file():
                 raise InputError(f"The clip {file.name} of a pair is missing.", "Add it.")
+        for clip in pair.clips:
+            # Now, because a clip is else first read when it is drawn.
+            read_frames(clip, ONE_FRAME)
     return pairs
 
 

@@ -33,6 +33,11 @@ class ClipPair:
     chosen: Example
     rejected: Path
 
+    @property
+    def clips(self) -> tuple[Example, Example]:
+        """The better and the worse clip."""
+        return self.chosen, Example(self.rejected.name, self.rejected, "", "")
+
 
 class Pairs:
     """The pairs of a training.
@@ -62,8 +67,7 @@ class Pairs:
             InputError: A clip is broken or has no frames.
         """
         pair = self._by_key[shot.key]
-        better = read_frames(pair.chosen, policy.sampling)
-        worse = read_frames(Example(shot.key, pair.rejected, "", ""), policy.sampling)
+        better, worse = (read_frames(clip, policy.sampling) for clip in pair.clips)
         length = min(len(better), len(worse))
         clips = np.stack([better[:length], worse[:length]])
         device = policy.pipeline.transformer.device

@@ -55,7 +55,7 @@ def reinforcement_record(
         "algorithm": settings.algorithm,
         "data": f"{len(shots)} shots, {clips} clips in {len(rows)} iterations"
         if clips
-        else f"{len(shots)} pairs, {len(rows)} iterations",
+        else f"{len(shots)} pair{'s' * (len(shots) != 1)}, {len(rows)} iterations",
         "learning_rate": settings.learning_rate,
         "seed": settings.seed,
         "hardware": name,

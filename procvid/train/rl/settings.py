@@ -49,7 +49,9 @@ class RlSettings:
     clip_range: float = option(1e-3, "grpo: the ratio of the policies is clipped to 1 +- this")
     noise: float = option(0.3, "grpo: strength of the sampler's noise")
     sde_steps: int = option(2, "grpo: denoising steps that are sampled with noise")
-    dpo_beta: float = option(500.0, "dpo: how sharply a pair is told apart; less goes further")
+    dpo_beta: float = option(
+        500.0, "dpo: strength of the preference; less allows more change from the base"
+    )
     gradient_steps: int = option(1, "reward-gradient: last denoising steps with gradients")
     batch_size: int = option(8, "clips of a group per forward pass")
     checkpointing: bool = option(

@@ -201,18 +201,19 @@ def rename(context: AppContext, run_id: str, title: object) -> None:
 def delete(context: AppContext, run_id: str) -> None:
     """Stop a run if it is in progress, and mark it as deleted. `restore` undoes it for a day.
 
-    The word that its takes may be used for training is withdrawn.
+    The permission to train on its takes is withdrawn.
 
     Raises:
         RunError: There is no such run.
         OutputError: The mark cannot be written.
     """
     run = _known(context, run_id)
+    # First, so that no deleted run can be used.
+    allow_training(run, False)
     if read_facts(run).deleted_at_s:
         return
     ticket = context.worker.tickets.read(run_id)
     _change(run, deleted_at_s=time.time())
-    allow_training(run, False)
     context.worker.stop(run_id)
     if ticket is not None and context.worker.feed(run_id) is None and not (run / PLAN).exists():
         # A run that only waited has nothing but its ticket, which a stop removes.

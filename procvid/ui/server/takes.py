@@ -7,7 +7,7 @@ from typing import Any
 
 from gradio import FileData
 
-from procvid.errors import RunError
+from procvid.errors import InputError, RunError
 from procvid.machine import on_card
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.preferences import allow_training
@@ -76,13 +76,17 @@ def keep_current_take(context: AppContext, run_id: str, step: object) -> None:
         confirm_take(path, whole_number("step", step))
 
 
-def let_train(context: AppContext, run_id: str, allowed: bool) -> None:
-    """Keep or withdraw the word that the takes of a run may be used for training.
+def let_train(context: AppContext, run_id: str, allowed: object) -> None:
+    """Store or withdraw the permission to train on the takes of a run.
 
     Raises:
+        InputError: `allowed` is neither True nor False.
         RunError: There is no such run.
         OutputError: The run folder cannot be written.
     """
+    if not isinstance(allowed, bool):
+        given = str(allowed)[:40]
+        raise InputError(f"Allowed is {given!r}, not true or false.", "Write true or false.")
     allow_training(context.existing_folder_of(run_id), allowed)
 
 

@@ -44,6 +44,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(3):
         write_clip(tmp_path / f"{number}.mp4", np.full(shape, 200 + number, np.uint8), SAMPLING.fps)
     write_clip(tmp_path / "bad.mp4", np.full(shape, 20, np.uint8), SAMPLING.fps)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
     save_png(tmp_path / "pan.png", np.full((20, 30, 3), 90, np.uint8))
     write(tmp_path, [row(0, "a"), row(1, "a"), row(2, "b")])
     return tmp_path
@@ -51,9 +52,9 @@ def folder(tmp_path: Path) -> Path:
 
 def test_whole_recipes_are_held_out(folder):
     data = read_shots(folder, 1)
-    assert [shot.key for shot in data.train] == ["0.mp4", "1.mp4"]
-    assert [shot.key for shot in data.held_out] == ["2.mp4"]
-    assert [pair.shot.key for pair in data.pairs] == ["0.mp4", "1.mp4"]
+    assert [shot.key[:5] for shot in data.train] == ["0.mp4", "1.mp4"]
+    assert [shot.key[:5] for shot in data.held_out] == ["2.mp4"]
+    assert [pair.shot for pair in data.pairs] == data.train
     (reference,) = data.train[0].references
     assert reference[0] == "frying pan" and reference[1].shape == (20, 30, 3)
 
@@ -90,6 +91,7 @@ def test_dpo_learns_from_pairs_and_resumes(reinforcement, folder, tmp_path):
             "1 of 2 training rows have no rejected",
         ),
         ([row(0, "a", rejected_file_name="gone.mp4")], "gone.mp4 of a pair is missing"),
+        ([row(0, "a", rejected_file_name="broken.mp4")], "broken.mp4"),
         ([row(0, "a", rejected_file_name="../x.mp4")], "names the file '../x.mp4'"),
         ([row(0, "a", rejected_file_name="x.exe")], "names the file 'x.exe'"),
         ([row(0, "a", references=[{"file_name": "pan.png"}])], "has no valid name"),

@@ -265,18 +265,18 @@ def _strip(takes: Sequence[Take], opened: Opened) -> str:
 
 def _sharing(context: AppContext, view: RunView, opened: Opened, takes: Sequence[Take]) -> str:
     """Return the question whether the takes may be used for training, with the answer so far."""
-    if len(takes) < 2:
-        return ""
     allowed = may_train(context.existing_folder_of(view.run_id))
+    if len(takes) < 2 and not allowed:
+        return ""
     text, label, value = (
         (
-            "The takes of this video and your choices may be used to train the model.",
+            "The clips, pictures and prompts of this video and your choices may be used for training.",
             "Withdraw",
             "false",
         )
         if allowed
         else (
-            "May the takes of this video and your choices be used to train the model?",
+            "May the clips, pictures and prompts of this video and your choices be used for training?",
             "Allow",
             "true",
         )
