@@ -28,6 +28,7 @@ COMMANDS = {
     "preferences": "Write pairs of a better and a worse take, to train on.",
     "export": "Make a narrated film, a GIF or a recipe card from a run.",
     "plan": "Show the plan of a recipe: objects, states and prompt of each step.",
+    "graph": "Show which step of a recipe needs what an earlier one made.",
     "memory": "Build, search and edit crop stores.",
     "curate": "Make a dataset of clips from instructional videos.",
     "hub": "Publish and pull LoRAs, crop stores and runs on the Hugging Face Hub.",

@@ -13,6 +13,7 @@ from typing import Any
 from procvid.errors import InputError, OutputError, ProcvidError, RunError
 from procvid.events import Event, to_json
 from procvid.plan.codec import plan_from_json, plan_to_json
+from procvid.plan.graph.graph import task_graph
 from procvid.run.records import (
     RunRecord,
     StepRecord,
@@ -249,8 +250,8 @@ class RunFolder:
             ) from error
 
     def write_plan(self, plan: Plan) -> None:
-        """Write the plan to disk."""
-        write_json(self.path / PLAN, plan_to_json(plan))
+        """Write the plan to disk, with the graph of its steps."""
+        write_json(self.path / PLAN, {**plan_to_json(plan), "graph": task_graph(plan).as_json()})
 
     def step_folder(self, number: int) -> Path:
         """Return the folder of a step, finished or not."""

@@ -20,11 +20,29 @@ class Version(TypedDict):
     libraries: dict[str, str]
 
 
+class StepNeed(TypedDict):
+    """A step, by its name, needs things that an earlier one made."""
+
+    before: str
+    after: str
+    things: list[str]
+
+
+class PlanGraph(TypedDict):
+    """Which step needs what; `critical_path` are the steps that decide how long it takes."""
+
+    edges: list[StepNeed]
+    minutes: dict[str, float]
+    critical_path: list[str]
+    notes: list[str]
+
+
 class PlanAnswer(TypedDict):
     """A plan with its warnings."""
 
     plan: Plan
     warnings: list[str]
+    graph: PlanGraph
 
 
 class StepReference(TypedDict):

@@ -7,8 +7,9 @@ from typing import cast
 
 import gradio as gr
 
+from procvid.plan.graph.graph import task_graph
 from procvid.types import Plan
-from procvid.ui.api.answers import PlanAnswer, RetrieveAnswer, StepReferences, Version
+from procvid.ui.api.answers import PlanAnswer, PlanGraph, RetrieveAnswer, StepReferences, Version
 from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.jobs import (
@@ -42,6 +43,7 @@ def mount(context: AppContext) -> None:
         return PlanAnswer(
             plan=cast(Plan, dataclasses.asdict(draft.plan)),
             warnings=_warnings(context, draft.plan),
+            graph=cast(PlanGraph, task_graph(draft.plan).as_json()),
         )
 
     def retrieve(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 from procvid.plan.edit import known_states
+from procvid.plan.graph.graph import task_graph
+from procvid.plan.graph.picture import described, svg_of
 from procvid.types import Plan, PlannedObject, StepPlan
 from procvid.ui.markup import note, step_list
 from procvid.ui.pressed import button
@@ -70,7 +72,22 @@ def plan_list(plan: Plan, view: PlanView = CLOSED) -> str:
         f'<div class="pv-planbar"><h2 class="pv-title">{escape(plan.title)}</h2>'
         f"<span>{again}{undo}</span></div>"
         '<p class="pv-small pv-legend"><span aria-hidden="true">⚓</span> must stay the same</p>'
-        f"{_problem(loose)}{step_list(plan, bodies, heads)}{state_table(plan)}{focus}"
+        f"{_problem(loose)}{step_list(plan, bodies, heads)}{state_table(plan)}{graph_of(plan)}{focus}"
+    )
+
+
+def graph_of(plan: Plan) -> str:
+    """Return the graph of the steps, folded: its picture, the longest way, and what looks wrong."""
+    graph = task_graph(plan)
+    if not graph.edges:
+        return ""
+    notes = "".join(f"<li>{escape(text)}</li>" for text in graph.notes)
+    listed = f"<ul>{notes}</ul>" if notes else ""
+    return (
+        '<details class="pv-states" data-keep="plan-graph"><summary>What each step needs</summary>'
+        f'<p class="pv-small">{escape(described(graph))}</p>{listed}'
+        '<div class="pv-scroll" tabindex="0" role="region" aria-label="Graph of the steps">'
+        f"{svg_of(graph)}</div></details>"
     )
 
 
