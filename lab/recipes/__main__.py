@@ -1,4 +1,4 @@
-"""Measure how recipes are read: `python -m lab.recipes pages FOLDER`.
+"""Measure how recipes are read: `python -m lab.recipes pages FOLDER`, `... graphs FOLDER`.
 
 `lab/recipes/scoring.py` says what a right reading is.
 """
@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from lab.command import count, new_parser
+from lab.recipes.graphs import measure_graphs
 from lab.recipes.pages import (
     PASTED,
     READERS,
@@ -53,6 +54,11 @@ def parser() -> Parser:
     pages.add_argument("--limit", metavar="N", type=count, help="read only N pages, by seed 0")
     pages.add_argument("--out", metavar="FILE", help="write every score as JSON lines")
     pages.set_defaults(run=measure_pages)
+    summary = "Compare task graphs with edges judged by hand."
+    graphs = commands.add_parser("graphs", help=summary, description=summary)
+    graphs.add_argument("folder", metavar="FOLDER", help="tests/test_data of recipe-scrapers")
+    graphs.add_argument("--verbose", action="store_true", help="name the recipes that differ")
+    graphs.set_defaults(run=measure_graphs)
     return made
 
 

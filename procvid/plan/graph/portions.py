@@ -31,6 +31,9 @@ MADE = (
 )
 """Last words of names for what a step may have made."""
 
+MIXED = frozenset({"mixture", "mix", "batter", "dough"})
+"""Products that a step makes and goes on with."""
+
 ONTO = frozenset(
     "spread sprinkle drizzle top garnish brush dust season fold pour coat dip decorate frost".split()
 )
@@ -48,6 +51,9 @@ STAPLES = frozenset({"spice", "fat", "liquid", "powder", "sweet", "sauce"})
 
 MAX_HEADING_WORDS = 5
 _ENDED = re.compile(r"[.!?:)]\W*$")
+_ALL = re.compile(r"\b(everything|(the|all|all the|all of the) ingredients)\b", re.I)
+_BESIDE = re.compile(r"\W*(while|meanwhile|in the meantime|as)\b", re.I)
+"""How a step begins that is done beside another one."""
 _MEANWHILE = re.compile(r"\b(while|as|before|until|when)\b[^,.;]*[,.;]?", re.I)
 
 
@@ -115,6 +121,8 @@ class _Walker:
         for found in (self._made(step, foods, taken), self._in_vessel(step, vessel, taken)):
             taken += [portion for portion in found if portion not in taken]
         taken += [portion for portion in self._heated(step, tools) if portion not in taken]
+        if _ALL.search(step.text):
+            taken += [p for p in self._portions if p.foods and p not in taken]
         if not any(portion.foods for portion in taken):
             taken += [portion for portion in self._implied(step, foods) if portion not in taken]
         ends = (step.recipe_step or step.number) == (last.recipe_step or last.number)
@@ -186,16 +194,15 @@ class _Walker:
                 continue
             found = re.search(rf"((?:[\w-]+\s+){{0,3}}){re.escape(last)}", step.text, re.I)
             before = words_of(found.group(1)) if found else []
-            if food.state_before in RAW and not (
-                POINTING & set(before) or last in ("mixture", "mix")
-            ):
+            if food.state_before in RAW and not (POINTING & set(before) or last in MIXED):
                 continue
             group = {s.number for s in self._steps if s.recipe_step == step.recipe_step} - {0}
             full = [portion for portion in self._portions if portion.foods]
+            ours = [portion for portion in full if portion.step in group and last in MIXED]
             others = [portion for portion in full if portion.step not in group] or full
-            alike = [portion for portion in others if _shares_word([*before, *own], portion.foods)]
+            alike = [portion for portion in full if _shares_word([*before, *own], portion.foods)]
             mixed = [portion for portion in others if len(portion.foods) > 1]
-            best = (alike or mixed or others)[-1:]
+            best = (alike or ours or mixed or others)[-1:]
             if not best and not taken:
                 self._unmade.setdefault(last, step.number)
             yield from best
@@ -222,6 +229,9 @@ class _Walker:
             )
             if not (is_here or is_said) or (is_new and portion.foods):
                 continue
+            is_beside = bool(_BESIDE.match(step.text)) and not is_said
+            if is_beside and portion.foods:
+                continue
             if not portion.foods or not portion.foods & later or not taken:
                 yield portion
             elif is_here and vessel is not None and vessel.mentioned and is_said:
@@ -243,6 +253,8 @@ class _Walker:
         brings = any(food.mentioned for food in foods) and step.action not in ONTO | WAITING
         # "Brush the salmon with oil" names what it acts on, "top with cheese" does not.
         onto = set(words_of(step.text.partition(" with ")[0])) if " with " in step.text else set()
+        # Foods that the step does not name, in their first state, are what the planner supposes.
+        brings = brings or (bool(foods) and all(food.state_before in RAW for food in foods))
         brings = brings or any(
             food.mentioned and not is_staple(food.name) and food.name.split()[-1] in onto
             for food in foods
