@@ -8,10 +8,12 @@ MINUTES = {"second": 1 / 60, "sec": 1 / 60, "minute": 1.0, "min": 1.0, "hour": 6
 OVERNIGHT_MIN = 480.0
 FEW, SEVERAL = 3.0, 4.0
 """What "a few" and "several" hours or minutes count."""
+MOST_MIN = 10_080.0
+"""A week; more is an error of the text."""
 UNSAID_MIN = 2.0
 """Minutes of a step that names no time."""
 
-_NUMBER = r"(?:\d+\s*[½¼¾]|\d+[.,]\d+|\d+|[½¼¾]|an?|one|two|three|half an?|a few|several)"
+_NUMBER = r"(?:\d+\s+\d/\d|\d/\d|\d+\s*[½¼¾]|\d+[.,]\d+|\d+|[½¼¾]|an?|one|two|three|half an?|a few|several)"
 _TIME = re.compile(
     rf"(?<![\w/])({_NUMBER})(?:\s*(?:-|–|to|or)\s*({_NUMBER}))?[\s-]*"
     r"(seconds?|secs?|minutes?|mins?|hours?|hrs?)\b",
@@ -42,13 +44,18 @@ def minutes_of(text: str) -> float | None:
 def _minutes(low: str, high: str | None, unit: str) -> float:
     first = _value(low)
     middle = first if high is None else (first + _value(high)) / 2
-    return middle * MINUTES[unit.lower().rstrip("s")]
+    return min(MOST_MIN, middle * MINUTES[unit.lower().rstrip("s")])
 
 
 def _value(text: str) -> float:
     text = " ".join(text.lower().split())
     if text in _WORDS:
         return _WORDS[text]
+    *whole_words, last = text.split()
+    if "/" in last:
+        above, _, below = last.partition("/")
+        share = float(above) / float(below) if float(below) else 0.0
+        return share + sum(map(float, whole_words))
     part = _PARTS.get(text[-1], 0.0)
     whole = text[:-1] if part else text
     return part + (float(whole.replace(",", ".")) if whole.strip() else 0.0)
