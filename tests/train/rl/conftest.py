@@ -78,7 +78,7 @@ def reinforcement(base, shots) -> Callable[..., Reinforcement]:
         **changes,
     ) -> Reinforcement:
         defaults = {
-            "iterations": 3, "shots": 2, "group": 3, "levels": 2, "rank": 2, "validation": 1,
+            "iterations": 2, "shots": 2, "group": 3, "levels": 2, "rank": 2, "validation": 1,
             "validate_every": 100, "learning_rate": 1e-2, "kl": 0.01, "sde_steps": 1,
         }  # fmt: skip
         settings = RlSettings(rewards={kind: 1.0}, **{**defaults, **changes})

@@ -92,7 +92,7 @@ def stop_at(training, kind, number: int) -> None:
 
 @pytest.fixture(scope="module")
 def whole(reinforcement, tmp_path_factory):
-    """An uninterrupted training of three iterations."""
+    """An uninterrupted training of two iterations."""
     out = tmp_path_factory.mktemp("whole")
     list(reinforcement(out).run())
     return out
