@@ -13,7 +13,6 @@ from typing import Any
 from procvid.errors import InputError, OutputError, ProcvidError, RunError
 from procvid.events import Event, to_json
 from procvid.plan.codec import plan_from_json, plan_to_json
-from procvid.plan.graph.graph import task_graph
 from procvid.run.records import (
     RunRecord,
     StepRecord,
@@ -251,6 +250,9 @@ class RunFolder:
 
     def write_plan(self, plan: Plan) -> None:
         """Write the plan to disk, with the graph of its steps."""
+        # Imported here because networkx takes a tenth of a second, which reading a run does not need.
+        from procvid.plan.graph.graph import task_graph
+
         write_json(self.path / PLAN, {**plan_to_json(plan), "graph": task_graph(plan).as_json()})
 
     def step_folder(self, number: int) -> Path:
