@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -103,6 +104,15 @@ def test_what_is_made_and_never_used_is_a_note():
     assert graph.notes == ("No later step takes the potato of step 1.",)
 
 
+def test_names_with_braces_are_names():
+    plan = plan_of("Dinner\n\n1. Mash the potatoes.\n2. Slice the carrot.\n3. Fry the carrot.\n")
+    odd = [replace(item, name="{odd} {0}") for item in plan.steps[0].objects if item.role == "food"]
+    steps = (replace(plan.steps[0], objects=tuple(odd)), *plan.steps[1:])
+    graph = task_graph(replace(plan, steps=steps))
+    assert graph.notes == ("No later step takes the {odd} {0} of step 1.",)
+    assert "{odd}" in page_of(graph, plan.title)
+
+
 def test_what_is_used_before_it_is_made_is_a_note():
     graph = graph_of(
         "Drizzle the dressing over the plate.", "Make the dressing with oil and vinegar."
@@ -181,3 +191,16 @@ def test_the_command(tmp_path, capsys, quick_models):
     assert main(["graph", str(tmp_path / "nothing.txt")]) == 2
     assert main(["graph", str(tmp_path)]) == 2
     assert "There is no run in" in capsys.readouterr().err
+
+
+def test_a_vessel_that_still_holds_something_is_a_note():
+    """The rules planner shows what lies in a vessel, another planner or an edit may not."""
+    plan = plan_of(
+        "Dinner\n\n1. Whisk the eggs in a bowl.\n2. Slice the cucumber on the cutting board.\n"
+        "3. Toss the cucumber in the bowl.\n4. Fry the eggs in a frying pan.\n"
+    )
+    third = plan.steps[2]
+    objects = tuple(item for item in third.objects if item.name != "egg")
+    steps = (*plan.steps[:2], replace(third, objects=objects), *plan.steps[3:])
+    graph = task_graph(replace(plan, steps=steps))
+    assert "Step 3 uses the bowl, which still holds the egg of step 1." in graph.notes

@@ -118,7 +118,10 @@ def task_graph(plan: Plan, *, shots: bool = False) -> TaskGraph:
         minutes=minutes,
         edges=edges,
         critical_path=_longest(reduced, minutes, order),
-        notes=tuple(note.format(*(names[n] for n in numbers)) for note, numbers in walk.notes),
+        notes=tuple(
+            note.format(*(names[n] for n in numbers), things=things)
+            for note, numbers, things in walk.notes
+        ),
     )
 
 

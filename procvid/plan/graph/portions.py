@@ -77,11 +77,11 @@ class Walk:
 
     Attributes:
         edges: By the numbers of two steps: the foods, or the vessel or tool, that the second one takes.
-        notes: Sentences with `{}` for names of steps, and the numbers of these.
+        notes: Sentences with `{}` for steps and `{things}`, the numbers of the steps, and the things.
     """
 
     edges: dict[tuple[int, int], list[str]] = field(default_factory=dict)
-    notes: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    notes: list[tuple[str, tuple[int, ...], str]] = field(default_factory=list)
 
 
 def walk_through(steps: Sequence[StepPlan]) -> Walk:
@@ -146,22 +146,18 @@ class _Walker:
             foods = sorted(name for name in portion.foods if not is_staple(name))
             if foods and portion.step != last:
                 things = " and ".join(foods[:2])
-                self._note(f"No later step takes the {things} of step {{}}.", portion.step)
+                self._note("No later step takes the {things} of step {}.", things, portion.step)
 
-    def _note(self, text: str, *numbers: int) -> None:
-        self.found.notes.append((text, numbers))
+    def _note(self, text: str, things: str, *numbers: int) -> None:
+        self.found.notes.append((text, numbers, things))
 
     def _note_made_late(self, step: StepPlan) -> None:
         """Note what an earlier step used before this one makes it."""
         if words_of(step.text)[:1] and words_of(step.text)[0] in MAKING:
             for word in words_of(step.text):
                 if word in self._unmade:
-                    number = self._unmade.pop(word)
-                    self._note(
-                        f"Step {{}} takes the {word}, which step {{}} makes later.",
-                        number,
-                        step.number,
-                    )
+                    text = "Step {} takes the {things}, which step {} makes later."
+                    self._note(text, word, self._unmade.pop(word), step.number)
 
     def _named(self, step: StepPlan, foods: Sequence[PlannedObject]) -> Iterator[_Portion]:
         """Yield the portions with a food that the step shows or names."""
@@ -235,11 +231,10 @@ class _Walker:
             if not portion.foods or not portion.foods & later or not taken:
                 yield portion
             elif is_here and vessel is not None and vessel.mentioned and is_said:
-                things = " and ".join(sorted(portion.foods & later)[:2])
+                foods = " and ".join(sorted(portion.foods & later)[:2])
+                things = f"{vessel.name}, which still holds the {foods}"
                 self._note(
-                    f"Step {{}} uses the {vessel.name}, in which the {things} of step {{}} lie.",
-                    step.number,
-                    portion.step,
+                    "Step {} uses the {things} of step {}.", things, step.number, portion.step
                 )
 
     def _heated(self, step: StepPlan, tools: set[str]) -> Iterator[_Portion]:
