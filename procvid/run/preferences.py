@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import json
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -83,15 +84,18 @@ def preferences_of(run: RunFolder, margin: float = MARGIN) -> Iterator[Preferenc
     """
     plan = run.read_plan()
     for step in plan.steps if plan else ():
-        takes = [take for take in takes_of(run, step.number) if _is_whole(take)]
+        groups = defaultdict[tuple[Any, ...], list[Take]](list)
+        for take in takes_of(run, step.number):
+            if _is_whole(take):
+                groups[_shot(take)].append(take)
         chosen, others = chosen_over(run, step.number)
-        better = next((take for take in takes if take.sha256 == chosen), None)
+        whole = [take for alike in groups.values() for take in alike]
+        better = next((take for take in whole if take.sha256 == chosen), None)
         if better is not None:
-            for take in takes:
-                if take.sha256 in others and _same_shot(take, better):
-                    yield Preference(run, better, take, "person")
+            worse = [take for take in groups[_shot(better)] if take.sha256 in others]
+            yield from (Preference(run, better, take, "person") for take in worse)
             continue
-        for alike in _groups(takes):
+        for alike in groups.values():
             pair = _judged_pair([take for take in alike if take.score is not None], margin)
             if pair is not None:
                 yield Preference(run, *pair, "judge")
@@ -136,21 +140,6 @@ def _picture(take: Take, reference: ReferenceRecord) -> Path:
     if Path(reference.file).parts != (REFERENCES, file.name) or file.is_symlink():
         raise ValueError(f"{reference.file} is not a file of the take")
     return file
-
-
-def _same_shot(one: Take, other: Take) -> bool:
-    return _shot(one) == _shot(other)
-
-
-def _groups(takes: Sequence[Take]) -> list[list[Take]]:
-    groups = list[list[Take]]()
-    for take in takes:
-        group = next((group for group in groups if _same_shot(group[0], take)), None)
-        if group is None:
-            groups.append([take])
-        else:
-            group.append(take)
-    return groups
 
 
 def write_preferences(folder: Path, preferences: Iterable[Preference]) -> dict[str, int]:
