@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "Make a narrated film, a GIF or a recipe card from a run.",
     "plan": "Show the plan of a recipe: objects, states and prompt of each step.",
     "graph": "Show which step of a recipe needs what an earlier one made.",
+    "detour": "Change a recipe; make anew only the clips that change.",
     "memory": "Build, search and edit crop stores.",
     "curate": "Make a dataset of clips from instructional videos.",
     "hub": "Publish and pull LoRAs, crop stores and runs on the Hugging Face Hub.",

@@ -46,8 +46,10 @@ def why(question: CropQuery, found: Candidate) -> str:
 
 
 def _why_anchor(words: str, anchor: Anchor) -> str:
-    if anchor.by_person:
+    if anchor.by_person and anchor.step:
         return f"Your image of the {words} from step {anchor.step}, kept for the steps after it."
+    if not anchor.step:
+        return f"The {words} of the video before the change."
     return f"The {words} of step {anchor.step}, kept for the whole video."
 
 

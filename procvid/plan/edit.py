@@ -206,7 +206,7 @@ def with_words(recipe: Recipe, plan: Plan, number: int, text: str) -> EditedPlan
     now = plan_recipe(recipe_now)
     planned = replace(
         now.steps[number - 1],
-        objects=_merged(then.objects, now.steps[number - 1].objects, step.objects),
+        objects=merged_objects(then.objects, now.steps[number - 1].objects, step.objects),
         prompt=step.prompt,
         number=number,
     )
@@ -362,7 +362,7 @@ def _with_objects(
     return replace(plan, steps=chained(plan, steps, kept)[0])
 
 
-def _merged(
+def merged_objects(
     then: Sequence[PlannedObject], now: Sequence[PlannedObject], mine: Sequence[PlannedObject]
 ) -> tuple[PlannedObject, ...]:
     """Return the objects of new words, with what a person changed of those of the old words."""

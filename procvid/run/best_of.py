@@ -230,13 +230,14 @@ class TakeMaker:
         """Return the whole take that these changes made and the earlier steps still fit, or None."""
         earlier = {n: record for n, record in records.items() if n < number}
         overrides, run_id = changes_to_json(wanted), self._run.record.run_id
+        joined = self._run.earlier.anchors
         uploads = [pixels_sha256(image) for image in wanted.uploads]
         for take in takes_of(self._run, number):
             record = take.record
             if (
                 record.overrides == overrides
                 and [one.image_sha256 for one in record.own_uploads()] == uploads
-                and number not in stale_steps({**earlier, number: record}, run_id)
+                and number not in stale_steps({**earlier, number: record}, run_id, joined)
                 and sha256_of(take.clip) == take.sha256
                 and crops_are_whole(take.folder, self._parts, record)
             ):

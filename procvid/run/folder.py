@@ -13,6 +13,7 @@ from typing import Any
 from procvid.errors import InputError, OutputError, ProcvidError, RunError
 from procvid.events import Event, to_json
 from procvid.plan.codec import plan_from_json, plan_to_json
+from procvid.run.earlier import read_earlier
 from procvid.run.records import (
     RunRecord,
     StepRecord,
@@ -125,12 +126,14 @@ class RunFolder:
         path: The folder.
         record: Identity and progress of the run.
         notes: Messages of `start` for the user.
+        earlier: Steps of an earlier run, if this run is a detour.
     """
 
     def __init__(self, path: Path, record: RunRecord) -> None:
         self.path = path
         self.record = record
         self.notes: tuple[str, ...] = ()
+        self.earlier = read_earlier(path)
 
     def start(self) -> None:
         """Clean up after a kill, and check or write `run.json`.
@@ -200,7 +203,7 @@ class RunFolder:
     def stale_steps(self, records: Mapping[int, StepRecord]) -> dict[int, int]:
         """Return the stale steps without locked ones, each with the step whose old clip it shows."""
         locked = self.locked_steps()
-        stale = stale_steps(records, self.record.run_id)
+        stale = stale_steps(records, self.record.run_id, self.earlier.anchors)
         return {number: source for number, source in stale.items() if number not in locked}
 
     def locked_steps(self) -> frozenset[int]:

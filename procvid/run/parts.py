@@ -73,16 +73,22 @@ def store_sha256(store: CropStore) -> str:
     return digest.hexdigest()
 
 
-def start_memory(parts: Parts, seed: int, plan: Plan) -> Memory | None:
+def start_memory(parts: Parts, seed: int, plan: Plan, drawn: int | None = None) -> Memory | None:
     """Return the memory before the first step, with the shared stores alone, or None.
 
-    Recipes differ in their kitchens, also with the same seed.
+    `drawn` is the `memory_seed`; None for that of the plan.
     """
     if parts.stores is None:
         return None
-    texts = "\0".join([str(seed), plan.title, *(step.text for step in plan.steps)])
-    drawn = int(hashlib.sha256(texts.encode()).hexdigest()[:8], 16)
+    if drawn is None:
+        drawn = memory_seed(seed, plan)
     return Memory(parts.stores, parts.embedder, drawn, parts.rules, StateTable(plan))
+
+
+def memory_seed(seed: int, plan: Plan) -> int:
+    """Return the seed of a memory. Recipes differ in their kitchens, also with the same seed."""
+    texts = "\0".join([str(seed), plan.title, *(step.text for step in plan.steps)])
+    return int(hashlib.sha256(texts.encode()).hexdigest()[:8], 16)
 
 
 def memory_notes(parts: Parts) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -259,6 +259,7 @@ class StepRecord:
         refused: Crops of the clip that the memory does not keep: object and reason.
         anchors: The anchors that the step began with; () in old runs.
         left_out: References that a person left out. They did not guide the clip and have no file.
+        taken_from: Run and step whose clip this is, if a detour took it over; "" if it was made here.
         overrides: The `StepChanges`, without the uploads.
         models: Id and revision by part.
         clip_sha256: Hash of `clip.mp4`.
@@ -282,12 +283,14 @@ class StepRecord:
     refused: tuple[Mapping[str, str], ...] = ()
     anchors: tuple[AnchorRecord, ...] = ()
     left_out: tuple[ReferenceRecord, ...] = ()
+    taken_from: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `conditioning.json`."""
         fields = dataclasses.asdict(self)
-        if not self.left_out:
-            del fields["left_out"]
+        for key in ("left_out", "taken_from"):
+            if not fields[key]:
+                del fields[key]
         return {"schema_version": SCHEMA_VERSION, "ai_generated": AI_GENERATED, **fields}
 
     def for_metadata(self) -> str:
@@ -296,7 +299,8 @@ class StepRecord:
         # Not the placement: without 8 bits, every placement gives the same bytes.
         for key in ("clip_sha256", "crops", "memory", "missing", "warnings", "refused", "anchors"):
             del value[key]
-        value.pop("left_out", None)
+        for key in ("left_out", "taken_from"):
+            value.pop(key, None)
         # Not the folder of a LoRA: `models` has its name and its hash.
         value["lora"] = lora_weights(self.lora)
         return _canonical(value)
@@ -306,7 +310,7 @@ class StepRecord:
         """Read a step record. Raise KeyError, TypeError or ValueError."""
         known = {f.name for f in dataclasses.fields(cls)}
         # Added after the first release; older runs lack them.
-        later = {"memory", "refused", "anchors", "left_out"}
+        later = {"memory", "refused", "anchors", "left_out", "taken_from"}
         fields = {key: value[key] for key in known if key in value or key not in later}
         fields["lora"] = tuple(fields["lora"] or ())
         fields["sampling"] = _sampling(fields["sampling"])
@@ -370,7 +374,15 @@ def lora_weights(loras: Sequence[str]) -> list[str]:
     return [one.rpartition("=")[2] if "=" in one else "1" for one in loras]
 
 
-def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int]:
+EarlierAnchors = Callable[[int, str], Sequence[Anchor]]
+"""Anchors of an earlier run that join before a step, by its number and the hash of its clip."""
+
+
+def stale_steps(
+    records: Mapping[int, StepRecord],
+    run_id: str,
+    earlier: EarlierAnchors = lambda number, clip: (),
+) -> dict[int, int]:
     """Return the steps that show an old clip or reference, each with the step that changed.
 
     A reference of the run's own is valid while its source step still has a crop with the very
@@ -380,6 +392,8 @@ def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int
     stale = {}
     anchors = Anchors()
     for number, record in sorted(records.items()):
+        for anchor in earlier(number, record.clip_sha256):
+            anchors.add(anchor)
         for begun in record.anchors:
             now = anchors.of(begun.name, begun.role, begun.state, number)
             if begun.image_sha256 != ("" if now is None else now.image_sha256):
@@ -390,6 +404,9 @@ def stale_steps(records: Mapping[int, StepRecord], run_id: str) -> dict[int, int
             if reference.origin != "run":
                 continue
             source = source_step(reference.source_id, run_id)
+            if not source:
+                # An image of the earlier run, whose files never change.
+                continue
             known = records[source].crops if source in records else {}
             if known.get(reference.crop_id) != reference.image_sha256:
                 stale[number] = source

@@ -10,6 +10,7 @@ from typing import get_args
 from procvid.errors import InputError, StoreError
 from procvid.events import Conditioned, Event, Warned
 from procvid.media.image import load_image
+from procvid.memory.anchors import Anchor
 from procvid.memory.clip_crops import MIN_SIDE_PX, SETTLED, crops_of_clip, cut
 from procvid.memory.gate import Evidence, Refusal, pass_gate, views_of
 from procvid.memory.memory import Memory, reference_states
@@ -243,7 +244,7 @@ def make_step(
         lora=request.lora,
         memory=clip.memory,
         refused=tuple({"object": one.name, "reason": one.reason} for one in refused),
-        anchors=_anchors_at(memory, step, conditioning) if memory else (),
+        anchors=anchors_at(memory, step, conditioning) if memory else (),
         left_out=without_files(references_of(step, conditioning.left_out)),
     )
     place = run.step_folder(step.number) if place is None else place
@@ -317,7 +318,7 @@ def _evidence(
     }
 
 
-def _anchors_at(
+def anchors_at(
     memory: Memory, step: StepPlan, conditioning: Conditioning
 ) -> tuple[AnchorRecord, ...]:
     """Return the anchors that a step begins with, of the objects whose image no person decided."""
@@ -344,9 +345,15 @@ def remember(run: RunFolder, parts: Parts, memory: Memory | None, record: StepRe
     They are read from the disk even when the clip was made a moment ago, so that a resumed run
     remembers exactly what an uninterrupted one does.
     """
-    if memory is None:
-        return
-    folder = run.step_folder(record.step)
+    if memory is not None:
+        folder = run.step_folder(record.step)
+        remember_folder(parts, memory, folder, record, record.new_anchors())
+
+
+def remember_folder(
+    parts: Parts, memory: Memory, folder: Path, record: StepRecord, anchors: Sequence[Anchor]
+) -> None:
+    """Add the uploads and crops in the folder of a step to the memory, with these anchors."""
     crops: Sequence[Crop] = ()
     if (folder / CROPS).exists():
         crops = load_store(folder / CROPS, parts.embedder).crops
@@ -354,7 +361,7 @@ def remember(run: RunFolder, parts: Parts, memory: Memory | None, record: StepRe
         reference.number: load_image(folder / reference.file) for reference in record.own_uploads()
     }
     _keep_references(parts, memory, record.references, images)
-    memory.keep(record.new_anchors(), crops)
+    memory.keep(anchors, crops)
 
 
 def preview(

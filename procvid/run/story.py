@@ -17,6 +17,13 @@ from procvid.plan.shots import cut_into_shots, same_source
 from procvid.protocols import TakeJudge
 from procvid.run.best_of import TakeMaker, check_policy
 from procvid.run.changes import keep_changes, kept_changes
+from procvid.run.detour import (
+    DetourOf,
+    begin_detour,
+    memory_of,
+    remember_earlier,
+    take_over,
+)
 from procvid.run.finish import (
     clip_file,
     end_of_redo,
@@ -33,7 +40,6 @@ from procvid.run.parts import (
     Parts,
     memory_notes,
     stand_in_note,
-    start_memory,
     undrawable_names,
 )
 from procvid.run.retakes import changes_of_takes, check_count, remake
@@ -56,6 +62,7 @@ def make_video(
     changes: Mapping[int, StepChanges] | None = None,
     judge: TakeJudge | None = None,
     final_judge: TakeJudge | None = None,
+    detour: DetourOf | None = None,
 ) -> Generator[Event, None, None]:
     """Make the video of a recipe in a run folder, or continue an unfinished one.
 
@@ -72,6 +79,8 @@ def make_video(
         changes: Changes to steps that are not made yet, by step number.
         judge: Scores the takes, if the request asks for several per step.
         final_judge: Scores the two best takes of each step once more.
+        detour: An earlier run, whose clips are taken over where nothing changed. Recipe and plan
+            are those of the detour.
 
     Yields:
         `RunStarted`, `Planned`, per step `Conditioned`, `Progress`... and `ClipReady`, with several
@@ -91,6 +100,8 @@ def make_video(
     about_clips = (*parts.generator.notes(request.sampling), *about_shots)
     with hold(Path(folder), record_of(request, parts, planner)) as run:
         keep_changes(run, changes or {})
+        if detour is not None:
+            begin_detour(run, detour)
         yield from logged(run, _story(run, parts, plan, about_clips, judge, final_judge))
 
 
@@ -123,13 +134,21 @@ def _story(
             yield run_finished(run, plan, duration_s, warnings, nothing_to_do=True)
             return
 
-    memory = start_memory(parts, run.record.request.seed, plan)
+    memory = memory_of(run, parts, plan)
     policy = run.record.request.takes
     pace = Pace(num_clips=(len(plan.steps) - len(fresh)) * policy.best_of)
     takes = TakeMaker(run, parts, pace, judge, final_judge)
     for step in plan.steps:
         number = step.number
-        if number in records and number not in run.stale_steps(records):
+        done = number in records and number not in run.stale_steps(records)
+        if number in records:
+            shown = records[number].clip_sha256 if done else ""
+            remember_earlier(run, parts, memory, number, shown)
+        elif (taken := (yield from take_over(run, parts, step, memory))) is not None:
+            records[number], done = taken, True
+            pace.expect(-policy.best_of)
+            write_progress(run, plan, records)
+        if done:
             yield ClipReady(number, clip_file(run, number), seconds=0.0, reused=True)
         else:
             changes, lost = kept_changes(run, number)
@@ -211,11 +230,12 @@ def _again(
         )
     if number in run.locked_steps():
         raise RunError(f"Step {plan.names[number]} is locked.", "Unlock it first.")
-    request = run.record.request
     wanted = changes_of_takes(run, number, changes, takes)
-    memory = start_memory(parts, request.seed, plan)
+    memory = memory_of(run, parts, plan)
     for earlier in range(1, number):
+        remember_earlier(run, parts, memory, earlier, records[earlier].clip_sha256)
         remember(run, parts, memory, records[earlier])
+    remember_earlier(run, parts, memory, number)
     pace = Pace(num_clips=takes)
     step = plan.steps[number - 1]
     records[number], seconds = yield from remake(run, parts, step, memory, wanted, pace, judge)

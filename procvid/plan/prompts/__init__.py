@@ -18,6 +18,7 @@ PromptName = Literal[
     "transcript",
     "caption",
     "rating",
+    "wishes",
 ]
 
 

@@ -50,7 +50,7 @@ def read_view(run_id: str, path: Path) -> RunView:
             step.num_takes = count_takes(folder, number)
             step.conditioning = _conditioning(record, folder.step_folder(number))
     # A locked step can be stale too: it is kept, and shows an old take.
-    for number, source in stale_steps(records, run.run_id).items():
+    for number, source in stale_steps(records, run.run_id, folder.earlier.anchors).items():
         view.steps[number].stale = source
     for number in folder.locked_steps() & view.steps.keys():
         view.steps[number].locked = True

@@ -9,10 +9,11 @@ from typing import Any, cast
 import gradio as gr
 
 from procvid.errors import ProcvidError
+from procvid.plan.recipe.written import recipe_text
 from procvid.plan.shots import mode_of
 from procvid.ui import markup
 from procvid.ui.pages.create.plan_step import PlanStep, show_plan
-from procvid.ui.pages.create.recipe_step import RecipeStep, recipe_text
+from procvid.ui.pages.create.recipe_step import RecipeStep
 from procvid.ui.pages.create.review_step import ReviewStep, show_review
 from procvid.ui.pages.create.run_options import list_loras, list_memories, shown_shape
 from procvid.ui.pages.create.shared import OWN, QUIET, REVIEW, VIDEO, PageState, Update

@@ -23,13 +23,14 @@ from procvid.plan.edit import (
     without_step,
 )
 from procvid.plan.recipe.parse import parse_recipe
+from procvid.plan.recipe.written import recipe_text
 from procvid.plan.shots import mode_of, same_source
 from procvid.run.restore import restored
 from procvid.types import Plan, StepChanges
 from procvid.ui import markup
 from procvid.ui.pages.create import plan_markup
 from procvid.ui.pages.create.plan_markup import PlanView, element_id
-from procvid.ui.pages.create.recipe_step import VIDEOS, RecipeStep, recipe_text
+from procvid.ui.pages.create.recipe_step import VIDEOS, RecipeStep
 from procvid.ui.pages.create.shared import (
     EDITING,
     NO_PLAN,

@@ -11,8 +11,8 @@ import gradio as gr
 
 from procvid.errors import InputError, ProcvidError
 from procvid.plan.recipe.parse import read_recipe
+from procvid.plan.recipe.written import recipe_text
 from procvid.run.restore import restored
-from procvid.types import Recipe
 from procvid.ui.pages.create import run_options, showcase
 from procvid.ui.pages.create.run_options import OptionFields
 from procvid.ui.pages.create.shared import QUIET, Update
@@ -254,13 +254,3 @@ def _words_of(file: Path) -> str:
     if file.suffix == ".json":
         return recipe_text(read_recipe(file))
     return file.read_text(encoding="utf-8")
-
-
-def recipe_text(recipe: Recipe) -> str:
-    """Return a recipe as editable text."""
-    lines = [recipe.title, ""]
-    if recipe.ingredients:
-        lines += ["Ingredients:", *(f"- {item}" for item in recipe.ingredients), "", "Steps:"]
-    return "\n".join(
-        [*lines, *(f"{n}. {step}" for n, step in enumerate(recipe.whole_steps, start=1))]
-    )

@@ -1,0 +1,1 @@
+"""Readers of free wishes about a recipe."""

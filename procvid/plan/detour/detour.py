@@ -1,0 +1,298 @@
+"""Make a detour: the recipe and the plan as a person wishes them, with what differs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from procvid.errors import InputError
+from procvid.plan.detour.amounts import scaled_line, scaled_step, servings_in
+from procvid.plan.detour.choose import chosen_swap, diet_swaps, explicit_swap, foods_of
+from procvid.plan.detour.diff import StepDiff, step_diffs, summary
+from procvid.plan.detour.replan import DetourShot, recipe_of, replanned
+from procvid.plan.detour.table import contains
+from procvid.plan.detour.wishes import Swap, Wishes, after_and_text, servings_asked
+from procvid.plan.detour.words import (
+    names,
+    removed,
+    replaced,
+    thing_of,
+    with_verb,
+    without_pronoun,
+)
+from procvid.plan.language.verbs import names_action
+from procvid.plan.recipe.parse import MAX_STEPS
+from procvid.plan.shots import LETTERS, MAX_SHOTS, choices, cut_into_shots, mode_of
+from procvid.types import Plan, Recipe
+
+
+@dataclass(frozen=True)
+class Detour:
+    """A recipe as a person wishes it, and its difference from the one before.
+
+    Attributes:
+        recipe: The recipe, cut into shots.
+        plan: Its plan.
+        steps: What becomes of each step.
+        shots: The shots of the plan, with the old shot that each comes from.
+        lines: Ingredient lines that differ: before, and now ("" for none).
+        swaps: What was replaced or left out.
+        notes: Sentences for the cook.
+    """
+
+    recipe: Recipe
+    plan: Plan
+    steps: tuple[StepDiff, ...]
+    shots: tuple[DetourShot, ...]
+    lines: tuple[tuple[str, str], ...]
+    swaps: tuple[Swap, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """Return a sentence about the number of steps that stay, change, go and are new."""
+        return summary(self.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the difference as JSON."""
+        return {
+            "title": self.recipe.title,
+            "summary": self.summary,
+            "steps": [step.as_json() for step in self.steps],
+            "ingredients": [{"before": old, "now": now} for old, now in self.lines],
+            "swaps": [{"from": swap.old, "to": swap.new} for swap in self.swaps],
+            "notes": list(self.notes),
+        }
+
+
+def make_detour(recipe: Recipe, plan: Plan, wishes: Wishes) -> Detour:
+    """Return the recipe and the plan with the wishes, and what differs.
+
+    Args:
+        recipe: The recipe, cut into shots as the plan is.
+        plan: Its plan.
+        wishes: From `wishes_of`.
+
+    Raises:
+        InputError: There is no wish, a thing or step is not in the recipe, no substitute is known, or
+            nothing would be left.
+    """
+    if wishes.empty:
+        raise InputError("There is nothing to change.", "Name a change, such as --swap.")
+    recipe = cut_into_shots(recipe, "one")
+    shots = _without_steps(recipe, plan, wishes.skip)
+    swaps = _swaps(recipe, plan, wishes)
+    title, lines = recipe.title, list(recipe.ingredients)
+    for swap in swaps:
+        shots = _with_swap(shots, plan, swap)
+        lines = [_line(line, swap) for line in lines]
+        title = replaced(title, thing_of(swap.old), thing_of(swap.new)) if swap.new else title
+    shots = _with_added(recipe, plan, shots, wishes.add)
+    factor = _factor(recipe, wishes.servings)
+    if factor != 1:
+        shots = [replace(shot, text=scaled_step(shot.text, factor)) for shot in shots]
+        lines = [scaled_line(line, factor) for line in lines]
+    _check(recipe, shots)
+    base = replace(recipe, title=title, ingredients=tuple(filter(None, lines)))
+    changed = recipe_of(base, shots)
+    now, notes = replanned(recipe, plan, changed, shots)
+    steps = step_diffs(plan, now, shots)
+    if lines == list(recipe.ingredients) and all(step.kind == "kept" for step in steps):
+        raise InputError("These wishes change nothing.", "Ask for something else.")
+    about = [note for swap in swaps for note in swap.notes]
+    return Detour(
+        recipe=changed,
+        plan=now,
+        steps=steps,
+        shots=tuple(shots),
+        lines=tuple(
+            (old, new) for old, new in zip(recipe.ingredients, lines, strict=True) if old != new
+        ),
+        swaps=tuple(swaps),
+        notes=tuple(
+            dict.fromkeys([*about, *notes, *_allergens(recipe, changed), *_news(plan, now)])
+        ),
+    )
+
+
+def _without_steps(recipe: Recipe, plan: Plan, skip: Sequence[str]) -> list[DetourShot]:
+    """Return the shots without the skipped ones. A step's own number skips all of its shots."""
+    gone: set[int] = set()
+    for name in skip:
+        found = [
+            number
+            for number, shot in plan.names.items()
+            if name in (shot, shot.rstrip(LETTERS), f"{number}" if shot == name else "")
+        ]
+        if not found:
+            raise InputError(f"Step {name[:20]} does not exist.", f"Choose {choices(plan)}.")
+        gone |= set(found)
+    if len(gone) == len(plan.steps):
+        raise InputError("All steps are skipped.", "A video needs at least one step.")
+    pairs = zip(plan.steps, recipe.parents, strict=True)
+    return [
+        DetourShot(step.text, step.number, parent)
+        for step, parent in pairs
+        if step.number not in gone
+    ]
+
+
+def _swaps(recipe: Recipe, plan: Plan, wishes: Wishes) -> list[Swap]:
+    swaps = [explicit_swap(recipe, plan, *pair) for pair in wishes.swap]
+    taken = {swap.old for swap in swaps}
+    swaps += [
+        chosen_swap(recipe, plan, name, wishes.diet, wishes.without) for name in wishes.without
+    ]
+    taken |= {swap.old for swap in swaps}
+    for diet in wishes.diet:
+        found = diet_swaps(recipe, plan, diet, wishes.diet, taken, wishes.without)
+        swaps += found
+        taken |= {swap.old for swap in found}
+    return swaps
+
+
+def _with_swap(shots: Sequence[DetourShot], plan: Plan, swap: Swap) -> list[DetourShot]:
+    """Return the shots with a swap; a shot that has nothing left to do goes."""
+    old = thing_of(swap.old)
+    found = []
+    gone = False
+    for shot in shots:
+        text = shot.text
+        shows = shot.old and any(item.name == old.name for item in plan.steps[shot.old - 1].objects)
+        named = names(text, old)
+        if swap.new:
+            text = replaced(text, old, thing_of(swap.new))
+            if swap.verb and (named or shows):
+                text = with_verb(text, swap.action, swap.verb)
+                if not named:
+                    text = _with_tool(text, swap.new)
+        else:
+            text = removed(text, old) if named else text
+            # "Dice the onion. Fry it." has nothing to fry without the onion.
+            whole = named and not text
+            lost = shot.old and _is_first(plan, shot, old.name)
+            gone = whole or (named and lost) or (gone and not named)
+            text = without_pronoun(text) if gone and lost else text
+            if not text or not names_action(text):
+                continue
+            gone = gone and text != shot.text
+        found.append(replace(shot, text=text))
+    return found
+
+
+def _is_first(plan: Plan, shot: DetourShot, name: str) -> bool:
+    """Return True if a food is the first one that a shot shows, oil and spices aside."""
+    foods = [item.name for item in plan.steps[shot.old - 1].objects if item.role == "food"]
+    return bool(foods) and foods[0] == name
+
+
+def _with_tool(text: str, tool: str) -> str:
+    article = "an" if tool[0] in "aeiou" else "a"
+    end = len(text.rstrip(".!"))
+    return f"{text[:end]} with {article} {tool}{text[end:]}"
+
+
+def _line(line: str, swap: Swap) -> str:
+    """Return an ingredient line with a swap, "" if nothing is left of it."""
+    old = thing_of(swap.old)
+    if not names(line, old):
+        return line
+    if swap.new:
+        if swap.amount:
+            return f"{swap.new} instead of {line} ({swap.amount})"
+        instead = thing_of(swap.new)
+        counted = re.match(r"[\s*-]*[\d½¼¾⅓⅔]+ [a-z ]+$", line.split(",")[0], re.IGNORECASE)
+        if counted and not instead.counted and old.counted and swap.factor in ("", "1"):
+            return f"{swap.new} instead of {line}"
+        new = replaced(line, old, instead)
+        try:
+            factor = Fraction(swap.factor)
+        except (ValueError, ZeroDivisionError):
+            return new
+        return scaled_line(new, factor) if factor > 0 else new
+    rest = removed(line, old)
+    others = [word for word in rest.split() if thing_of(word.strip(",.")).entry is not None]
+    return rest if others else ""
+
+
+def _with_added(
+    recipe: Recipe, plan: Plan, shots: Sequence[DetourShot], wishes: Sequence[str]
+) -> list[DetourShot]:
+    found = list(shots)
+    group = max(recipe.parents, default=0)
+    for wish in wishes:
+        after, text = after_and_text(wish)
+        group += 1
+        cut = cut_into_shots(Recipe("", (text,)), mode_of(recipe)).steps
+        new = [DetourShot(one, 0, group) for one in cut]
+        at = _place(plan, found, after)
+        found[at:at] = new
+    return found
+
+
+def _place(plan: Plan, shots: Sequence[DetourShot], after: str) -> int:
+    """Return the place of a new step: after a step, or at the end before the food is served."""
+    if after == "0":
+        return 0
+    if after:
+        numbers = [n for n, name in plan.names.items() if after in (name, name.rstrip(LETTERS))]
+        if not numbers:
+            raise InputError(f"Step {after[:20]} does not exist.", f"Choose {choices(plan)}.")
+        return max((i + 1 for i, s in enumerate(shots) if 0 < s.old <= max(numbers)), default=0)
+    last = shots[-1] if shots else None
+    serves = last is not None and last.old and plan.steps[last.old - 1].action == "serve"
+    return len(shots) - 1 if serves else len(shots)
+
+
+def _factor(recipe: Recipe, servings: str) -> Fraction:
+    if not servings:
+        return Fraction(1)
+    wanted, there = servings_asked(servings)
+    there = there or servings_in(recipe.notes)
+    if not there:
+        raise InputError(
+            "The recipe does not say how many it serves.", f"Write --servings {wanted}/4 for 4."
+        )
+    return Fraction(wanted, there)
+
+
+def _check(recipe: Recipe, shots: Sequence[DetourShot]) -> None:
+    if not shots:
+        raise InputError("No step is left.", "A video needs at least one step.")
+    if len(shots) > MAX_SHOTS or len({shot.group for shot in shots}) > MAX_STEPS:
+        raise InputError(
+            f"The recipe has {len(shots)} clips then.",
+            f"Use at most {MAX_STEPS} steps and {MAX_SHOTS} clips.",
+        )
+
+
+def _allergens(before: Recipe, now: Recipe) -> list[str]:
+    old, new = _tags(before), _tags(now)
+    found = []
+    if new - old:
+        found.append(f"The recipe now contains {', '.join(sorted(new - old))}.")
+    if old - new:
+        found.append(
+            f"No ingredient that is known contains {', '.join(sorted(old - new))} any more."
+        )
+    return found
+
+
+def _tags(recipe: Recipe) -> frozenset[str]:
+    return frozenset(tag for name in foods_of(recipe) for tag in contains(name))
+
+
+def _news(old: Plan, new: Plan) -> list[str]:
+    """Return the graph's notes on the new plan that the old one did not have."""
+    # Imported here because networkx takes a tenth of a second.
+    from procvid.plan.graph.graph import task_graph
+
+    known = {_without_numbers(note) for note in task_graph(old).notes}
+    return [note for note in task_graph(new).notes if _without_numbers(note) not in known]
+
+
+def _without_numbers(note: str) -> str:
+    return "".join(c for c in note if not c.isdigit())

@@ -1,0 +1,23 @@
+"""Build the reader of free wishes about a recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procvid.settings import read_environment
+from procvid.wiring.run import check_key, openai_client
+
+if TYPE_CHECKING:
+    from procvid.models.wish_readers.openai import OpenAIWishReader
+
+HINT = "Use --swap, --without, --skip, --add, --servings or --diet, which need no model."
+
+
+def build_wish_reader() -> OpenAIWishReader:
+    """Build the reader of free wishes. Raise ServiceError if there is no API key."""
+    environment = read_environment()
+    check_key(environment, "reader of wishes", HINT)
+    from procvid.models.meter import Meter
+    from procvid.models.wish_readers.openai import OpenAIWishReader
+
+    return OpenAIWishReader(openai_client(environment, hint=HINT), Meter(environment.openai_budget))
