@@ -87,13 +87,14 @@ class Walk:
 def walk_through(steps: Sequence[StepPlan]) -> Walk:
     """Return which steps take what earlier ones left. Headings take and leave nothing."""
     walker = _Walker(steps)
-    for step in _without_headings(steps):
+    for step in without_headings(steps):
         walker.take(step)
     walker.end()
     return walker.found
 
 
-def _without_headings(steps: Sequence[StepPlan]) -> Iterator[StepPlan]:
+def without_headings(steps: Sequence[StepPlan]) -> Iterator[StepPlan]:
+    """Yield the steps that are no headings such as "For the filling"."""
     are_ended = sum(bool(_ENDED.search(step.text)) for step in steps) * 2 >= len(steps)
     for step in steps:
         text = step.text.strip()
