@@ -29,7 +29,7 @@ def parser() -> Parser:
     """Return the parser of `python -m lab.metrics_proof`."""
     made = new_parser("metrics_proof", __doc__ or "")
     made.add_argument("--out", metavar="FOLDER", required=True, help="folder of the table")
-    made.add_argument("--recipes", metavar="N", type=whole_number, default=8)
+    made.add_argument("--recipes", metavar="N", type=whole_number, default=16)
     made.set_defaults(run=proof)
     return made
 

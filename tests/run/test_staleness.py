@@ -23,20 +23,17 @@ from procvid.toykitchen.identity import random_kitchen
 from procvid.toykitchen.render import render
 from procvid.toykitchen.scene import Scene, item
 from procvid.types import Recipe, StepChanges
-from procvid.wiring import run as wiring
 from tests.run.making import RECIPE, REQUEST, conditioning, copy_of, hashes, of
 
 
 @pytest.fixture(scope="module")
-def parts():
-    return wiring.build()
+def parts(real_parts):
+    return real_parts
 
 
 @pytest.fixture(scope="module")
-def finished(parts, tmp_path_factory) -> tuple[Path, list[Event]]:
-    """An uninterrupted run; tests must not change it."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    return folder, list(make_video(REQUEST, parts, folder))
+def finished(real_run) -> tuple[Path, list[Event]]:
+    return real_run
 
 
 def test_each_clip_carries_its_provenance_inside_and_beside(finished, parts):

@@ -39,7 +39,7 @@ def explicit_swap(recipe: Recipe, plan: Plan, old: str, new: str) -> Swap:
     if thing.name == instead.name and thing.words == instead.words:
         raise InputError(f"The swap of {old} with itself changes nothing.", "Name another thing.")
     known = substitutes(thing.name, uses_of(plan, thing.name))
-    row = next((row for row in known if row.instead == instead.name), None)
+    row = next((row for row in known if _same_kind(row.instead, instead.name)), None)
     if row is not None:
         return _swap(thing, row, new)
     roles = [one.entry.role for one in (thing, instead) if one.entry is not None]
@@ -118,6 +118,11 @@ def diet_swaps(
             f'Name one with --swap "{missing[0]}=...", or leave it out with --without.',
         )
     return found
+
+
+def _same_kind(one: str, other: str) -> bool:
+    """Return True for the same thing, and for two oils."""
+    return one == other or (one.endswith("oil") and other.endswith("oil"))
 
 
 def is_in(recipe: Recipe, plan: Plan, name: str) -> bool:

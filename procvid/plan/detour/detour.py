@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -97,7 +97,7 @@ def make_detour(recipe: Recipe, plan: Plan, wishes: Wishes) -> Detour:
         lines = [scaled_line(line, factor) for line in lines]
     _check(recipe, shots)
     base = replace(recipe, title=title, ingredients=tuple(filter(None, lines)))
-    changed = recipe_of(base, shots)
+    changed = recipe_of(base, shots, _edit(swaps, factor))
     now, notes = replanned(recipe, plan, changed, shots)
     steps = step_diffs(plan, now, shots)
     if lines == list(recipe.ingredients) and all(step.kind == "kept" for step in steps):
@@ -181,6 +181,19 @@ def _with_swap(shots: Sequence[DetourShot], plan: Plan, swap: Swap) -> list[Deto
             gone = gone and text != shot.text
         found.append(replace(shot, text=text))
     return found
+
+
+def _edit(swaps: Sequence[Swap], factor: Fraction) -> Callable[[str], str] | None:
+    """Return how the whole text of a step changes; None if its shots have to say it."""
+    if any(swap.verb or not swap.new for swap in swaps):
+        return None
+
+    def edited(text: str) -> str:
+        for swap in swaps:
+            text = replaced(text, thing_of(swap.old), thing_of(swap.new))
+        return scaled_step(text, factor) if factor != 1 else text
+
+    return edited
 
 
 def _is_first(plan: Plan, shot: DetourShot, name: str) -> bool:

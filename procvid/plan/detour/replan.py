@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from procvid.plan.chain import MADE, chained
@@ -29,8 +29,17 @@ class DetourShot:
     group: int
 
 
-def recipe_of(recipe: Recipe, shots: Sequence[DetourShot]) -> Recipe:
-    """Return the recipe with these shots; a step that stays as it was keeps its whole text."""
+def recipe_of(
+    recipe: Recipe, shots: Sequence[DetourShot], edited: Callable[[str], str] | None = None
+) -> Recipe:
+    """Return the recipe with these shots.
+
+    Args:
+        recipe: The recipe before.
+        shots: The shots after.
+        edited: Makes the whole text of a step that has all of its shots, from the text before; by
+            default it is that of its shots.
+    """
     groups: dict[int, list[DetourShot]] = {}
     for shot in shots:
         groups.setdefault(shot.group, []).append(shot)
@@ -39,11 +48,19 @@ def recipe_of(recipe: Recipe, shots: Sequence[DetourShot]) -> Recipe:
         origins = {recipe.parents[shot.old - 1] for shot in group if shot.old}
         same = all(shot.old and recipe.steps[shot.old - 1] == shot.text for shot in group)
         step = next(iter(origins), 0)
-        whole = same and len(group) == recipe.parents.count(step)
-        written.append(recipe.written[step - 1] if whole else " ".join(shot.text for shot in group))
+        whole = recipe.written[step - 1] if step else ""
+        if len(group) != recipe.parents.count(step) or not (same or edited):
+            whole = " ".join(_ended(shot.text) for shot in group)
+        elif not same and edited is not None:
+            whole = edited(whole)
+        written.append(whole)
     parents = tuple(n for n, group in enumerate(groups.values(), start=1) for _ in group)
     steps = tuple(shot.text for group in groups.values() for shot in group)
     return replace(recipe, steps=steps, parents=parents, written=tuple(written), notes=())
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith((".", "!", "?", ":", ";")) else f"{text}."
 
 
 def replanned(
