@@ -90,6 +90,8 @@ def kinds(made: Detour) -> str:
         ("cream", "Stir in the cream, then add the peas.", "Add the peas."),
         ("crust", "Heat the oven. In a bowl, mix the crust. Bake.", "Heat the oven. Bake."),
         ("pasta", "Once it boils, add pasta and cook.", "Once it boils, cook."),
+        ("onion", "Cook until the onion is soft, about 5 minutes.", "Cook, about 5 minutes."),
+        ("onion", "When the onion is soft, add the peas.", "Add the peas."),
         ("peanut", "Spread peanut butter on the bread.", "Spread peanut butter on the bread."),
     ],
 )
@@ -118,6 +120,9 @@ def test_a_thing_is_removed_from_a_text(thing, text, rest):
         ),
         ("eggs", "tofu", "Beat the eggs.", "Beat the tofu."),
         ("bread", "gluten-free bread", "Cut the bread.", "Cut the gluten-free bread."),
+        ("plate", "bowl", "Serve it on a plate.", "Serve it in a bowl."),
+        ("bowl", "plate", "Serve it in the bowl.", "Serve it on the plate."),
+        ("pan", "pot", "Fry it in the pan.", "Fry it in the pot."),
         ("tadka", "oil", "Pour the tadka over it.", "Pour the oil over it."),
     ],
 )
@@ -266,6 +271,7 @@ def test_a_swap_back_gives_the_plan_back():
         ({"without": ["oven"]}, "has no oven"),
         ({}, "nothing to change"),
         ({"servings": "4"}, "change nothing"),
+        ({"diet": ["alcohol-free"]}, "keeps the recipe from being alcohol-free"),
     ],
 )
 def test_a_wrong_wish_gets_one_sentence(wishes, reason):

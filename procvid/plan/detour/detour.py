@@ -94,14 +94,17 @@ def make_detour(recipe: Recipe, plan: Plan, wishes: Wishes) -> Detour:
     factor = _factor(recipe, wishes.servings)
     if factor != 1:
         shots = [replace(shot, text=scaled_step(shot.text, factor)) for shot in shots]
-        lines = [scaled_line(line, factor) for line in lines]
     _check(recipe, shots)
     base = replace(recipe, title=title, ingredients=tuple(filter(None, lines)))
     changed = recipe_of(base, shots, _edit(swaps, factor))
+    # Planned with the amounts of before, because more carrots of the same look are no other clip.
     now, notes = replanned(recipe, plan, changed, shots)
     steps = step_diffs(plan, now, shots)
+    if factor != 1:
+        lines = [scaled_line(line, factor) for line in lines]
+        changed = replace(changed, ingredients=tuple(filter(None, lines)))
     if lines == list(recipe.ingredients) and all(step.kind == "kept" for step in steps):
-        raise InputError("These wishes change nothing.", "Ask for something else.")
+        raise InputError(*_no_change(wishes))
     about = [note for swap in swaps for note in swap.notes]
     return Detour(
         recipe=changed,
@@ -116,6 +119,15 @@ def make_detour(recipe: Recipe, plan: Plan, wishes: Wishes) -> Detour:
             dict.fromkeys([*about, *notes, *_allergens(recipe, changed), *_news(plan, now)])
         ),
     )
+
+
+def _no_change(wishes: Wishes) -> tuple[str, str]:
+    if wishes.diet:
+        return (
+            f"No food that is known keeps the recipe from being {' and '.join(wishes.diet)}.",
+            "Check its ingredients, and ask for another change.",
+        )
+    return "These wishes change nothing.", "Ask for something else."
 
 
 def _without_steps(recipe: Recipe, plan: Plan, skip: Sequence[str]) -> list[DetourShot]:

@@ -127,10 +127,16 @@ def _timeless(description: str) -> str:
 
 
 def same_shot(one: StepPlan, other: StepPlan) -> bool:
-    """Return True if two steps have the same words, objects and prompt, whatever their numbers."""
-    return (one.text, one.action, one.prompt, _facts(one.objects)) == (
-        other.text,
-        other.action,
-        other.prompt,
-        _facts(other.objects),
-    )
+    """Return True if two steps have the same words, objects and prompt, whatever their numbers.
+
+    A pan that is already in use looks the same, unless the prompt says otherwise.
+    """
+    return _look(one) == _look(other)
+
+
+def _look(step: StepPlan) -> tuple[str, str, str, list[PlannedObject]]:
+    objects = [
+        item if item.role == "food" else replace(item, state_before="", state_after="")
+        for item in _facts(step.objects)
+    ]
+    return step.text, step.action, step.prompt, objects

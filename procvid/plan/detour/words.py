@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from procvid.plan.language.english import DETERMINERS, UNITS, is_number
+from procvid.plan.language.english import DETERMINERS, SUBORDINATORS, UNITS, is_number
 from procvid.plan.language.lexicon import (
     Entry,
     Word,
@@ -44,6 +44,11 @@ PRONOUN_CLAUSE = re.compile(
     r"\W*[A-Za-z-]+(?: \w+)? (?:it|them)\b.*?(?:[.;!](?:\s|$)|, (?:then|and) |\b(?:and|then) |$)"
 )
 SENTENCE = re.compile(r"[.!?]\s+")
+FLAT = frozenset(
+    {"plate", "cutting board", "baking sheet", "tray", "platter", "wire rack", "counter"}
+)
+"""Vessels that food lies on, not in."""
+ON_OR_IN = re.compile(r"\b(on|in) (?:(?:a|an|the|each|large|small) ){0,2}$", re.IGNORECASE)
 ARTICLE = re.compile(r"\b(a|an)\s+$", re.IGNORECASE)
 CLAUSE_END = re.compile(r"\s*(?:[.;:!?,(]|\band\b|\bthen\b|\buntil\b|\bfor \d|$)", re.IGNORECASE)
 
@@ -216,6 +221,7 @@ def _is_verb(tokens: tuple[Word, ...], after: int) -> bool:
 
 def _named(text: str, place: _Named, instead: Thing) -> str:
     said = text[place.start : place.end]
+    text = _placed(text, place, instead)
     before, name = text[: place.start], instead.words
     plural = place.plural and instead.counted
     if plural:
@@ -236,6 +242,17 @@ def _named(text: str, place: _Named, instead: Thing) -> str:
     if not before.strip() or before.rstrip().endswith((".", "!", "?")):
         name = name[0].upper() + name[1:]
     return before + name + text[place.end :]
+
+
+def _placed(text: str, place: _Named, instead: Thing) -> str:
+    """Return the text with "in the bowl" for "on the plate", of the same length up to the thing."""
+    if instead.entry is None or instead.entry.role != "vessel":
+        return text
+    found = ON_OR_IN.search(text[: place.start])
+    if found is None:
+        return text
+    right = "on" if instead.name in FLAT else "in"
+    return text[: found.start(1)] + _like(found[1], right) + text[found.end(1) :]
 
 
 def _greased(text: str, place: _Named, instead: Thing) -> str:
@@ -339,6 +356,12 @@ def _without_phrase(
     """Return the text without "with the basil", or without the clause about the thing."""
     at = _phrase_start(tokens, place.index)
     before = tokens[at - 1] if at else None
+    side = _side_clause(text, tokens, at)
+    if side is not None:
+        head, tail = text[: side[0]], text[side[1] :]
+        begins = not head.strip() or head.rstrip().endswith((".", "!", "?"))
+        tail = tail.lstrip(" ,") if begins else tail
+        return head + (tail[:1].upper() + tail[1:] if begins else tail)
     verbs = find_verbs(text, tokens, kinds_of(text))
     taken = {n for verb in verbs for n in range(verb.start, verb.end)}
     verb = max((v for v in verbs if v.start < place.index), key=lambda v: v.start, default=None)
@@ -368,6 +391,14 @@ def _without_phrase(
     if sentence or not tail.strip():
         return f"{head}. {tail}"
     return f"{head}, {tail}" if lead else f"{head} and {tail}"
+
+
+def _side_clause(text: str, tokens: tuple[Word, ...], at: int) -> tuple[int, int] | None:
+    """Return the characters of "until the onion is soft", if a thing is the subject of one."""
+    if not at or tokens[at - 1].text not in SUBORDINATORS:
+        return None
+    end = re.compile(r"[.;,!?]|$").search(text, tokens[at].end)
+    return tokens[at - 1].start, end.start() if end else len(text)
 
 
 def _like(model: str, text: str) -> str:
