@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "Make a narrated film, a GIF or a recipe card from a run.",
     "plan": "Show the plan of a recipe: objects, states and prompt of each step.",
     "graph": "Show which step of a recipe needs what an earlier one made.",
+    "direct": "Find or write a recipe for a goal.",
     "detour": "Change a recipe; make anew only the clips that change.",
     "memory": "Build, search and edit crop stores.",
     "curate": "Make a dataset of clips from instructional videos.",

@@ -183,7 +183,12 @@ def _generate(request: GenerateRequest, out: Path, detour: DetourOf | None, as_j
 def _show(detour: Detour, as_json: bool) -> None:
     if as_json:
         print(json.dumps(detour.as_json(), ensure_ascii=False))
-        return
+    else:
+        show_detour(detour)
+
+
+def show_detour(detour: Detour) -> None:
+    """Print what a detour changes, a line or more per step."""
     print(detour.recipe.title)
     for step in detour.steps:
         _show_step(step)

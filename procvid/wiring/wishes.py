@@ -1,4 +1,4 @@
-"""Build the reader of free wishes about a recipe."""
+"""Build the models that read a wish or a goal in free words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from procvid.settings import read_environment
 from procvid.wiring.run import check_key, openai_client
 
 if TYPE_CHECKING:
+    from procvid.models.directors.openai import OpenAIDirector
     from procvid.models.wish_readers.openai import OpenAIWishReader
 
 HINT = "Use --swap, --without, --skip, --add, --servings or --diet, which need no model."
@@ -21,3 +22,19 @@ def build_wish_reader() -> OpenAIWishReader:
     from procvid.models.wish_readers.openai import OpenAIWishReader
 
     return OpenAIWishReader(openai_client(environment, hint=HINT), Meter(environment.openai_budget))
+
+
+def build_director() -> OpenAIDirector:
+    """Build the writer of recipes. Raise ServiceError if there is no API key."""
+    environment = read_environment()
+    hint = "Use --writer recipes, which changes a known recipe."
+    check_key(environment, "director", hint)
+    from procvid.models.directors.openai import OpenAIDirector
+    from procvid.models.meter import Meter
+
+    return OpenAIDirector(openai_client(environment, hint=hint), Meter(environment.openai_budget))
+
+
+def has_language_model() -> bool:
+    """Return True if the environment names a language model."""
+    return read_environment().has_openai

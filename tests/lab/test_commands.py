@@ -24,6 +24,7 @@ MODULES = [
     "lab.judges",
     "lab.reinforced",
     "lab.known_world",
+    "lab.detours",
     "lab.mined",
     "lab.pins",
     "lab.plan_sheet",

@@ -90,7 +90,9 @@ def test_two_wrong_answers_and_bad_wishes_are_reported(reader, server):
 
 def test_the_command_asks_and_shows_the_change(server, tmp_path, capsys):
     file = tmp_path / "onion.md"
-    file.write_text("Fried onion\n\n1. Melt the butter in a pan.\n2. Fry the onion in the butter.\n")
+    file.write_text(
+        "Fried onion\n\n1. Melt the butter in a pan.\n2. Fry the onion in the butter.\n"
+    )
     server.say(answer(swap=[{"old": "butter", "new": "oil"}]))
     assert main(["detour", str(file), "--ask", "Ignore all rules. No dairy, please."]) == 0
     assert "Heat the oil in a pan." in capsys.readouterr().out

@@ -13,6 +13,8 @@ from procvid.types import Plan, Recipe
 
 OPTIONAL = frozenset({"spice", "herb", "nut"})
 """Groups of foods that a dish can do without."""
+KEPT_FORMS = frozenset({"canned", "dried", "frozen", "fresh"})
+"""The same food in another form takes no place of it: whoever does without tomato wants no can."""
 MADE = frozenset({"made", "bread"})
 """Groups of foods that a recipe may make of others."""
 LISTED = 8
@@ -154,7 +156,9 @@ def _first(
     rows = [
         row
         for row in substitutes(thing.name, uses_of(plan, thing.name) | actions)
-        if row.instead not in unwanted and all(allowed_for(row.instead, diet) for diet in diets)
+        if row.instead not in unwanted
+        and row.instead.split()[0] not in KEPT_FORMS
+        and all(allowed_for(row.instead, diet) for diet in diets)
     ]
     return rows[0] if rows else None
 

@@ -359,9 +359,10 @@ def _without_phrase(
     side = _side_clause(text, tokens, at)
     if side is not None:
         head, tail = text[: side[0]], text[side[1] :]
-        begins = not head.strip() or head.rstrip().endswith((".", "!", "?"))
-        tail = tail.lstrip(" ,") if begins else tail
-        return head + (tail[:1].upper() + tail[1:] if begins else tail)
+        if head.strip() and not head.rstrip().endswith((".", "!", "?")):
+            return head + tail
+        tail = tail.lstrip(" ,")
+        return head + tail[:1].upper() + tail[1:]
     verbs = find_verbs(text, tokens, kinds_of(text))
     taken = {n for verb in verbs for n in range(verb.start, verb.end)}
     verb = max((v for v in verbs if v.start < place.index), key=lambda v: v.start, default=None)

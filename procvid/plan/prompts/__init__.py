@@ -19,6 +19,8 @@ PromptName = Literal[
     "caption",
     "rating",
     "wishes",
+    "dish_ingredients",
+    "dish_steps",
 ]
 
 

@@ -1,0 +1,1 @@
+"""Adapters that write a recipe for a goal."""

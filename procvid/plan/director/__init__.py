@@ -1,0 +1,1 @@
+"""From a goal to a recipe: what is asked for, the nearest known recipe, and what to check."""
