@@ -19,6 +19,7 @@ import numpy as np
 from lab.command import count, new_parser
 from procvid.cli import run
 from procvid.cli.arguments import Parser
+from procvid.plan.graph.habits import habits
 from procvid.plan.graph.mined import MinedGraph, mine
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots, with_recipe_steps
@@ -34,6 +35,8 @@ DROPPED = 0.45
 """Probability that an optional step is left out."""
 ERRORS = 0.05
 """Share of steps that are swapped with the next one, or replaced by another action or food."""
+MINED_FROM, COMPARED = 100, 30
+"""Recipes that the notes are mined from, and that are compared, a grammar and fault."""
 HABIT = 0.5
 """Spread of the cooks' common preferences among the steps that are possible next, as log-normal sigma."""
 
@@ -235,7 +238,7 @@ def _key(name: str) -> Key:
 
 
 def random_order(
-    grammar: Grammar, habits: Mapping[Key, float], rng: np.random.Generator
+    grammar: Grammar, likes: Mapping[Key, float], rng: np.random.Generator
 ) -> list[Key]:
     """Return the key steps of a recipe, in an order that the graph allows."""
     chosen = {group[int(rng.integers(len(group)))] for group in grammar.groups}
@@ -249,7 +252,7 @@ def random_order(
     order: list[Key] = []
     while left:
         free = sorted(key for key in left if not left & set(closed.predecessors(key)))
-        weights = np.array([habits[key] for key in free])
+        weights = np.array([likes[key] for key in free])
         key = free[int(rng.choice(len(free), p=weights / weights.sum()))]
         order.append(key)
         left.remove(key)
@@ -285,16 +288,49 @@ def written(
     return tuple(texts)
 
 
+def planted(
+    order: Sequence[Key], grammar: Grammar, fault: str, rng: np.random.Generator
+) -> list[Key]:
+    """Return the steps with a fault: "dropped" (a required step), "swapped" (an edge), or "none"."""
+    order, alternatives = list(order), set(sum(grammar.groups, ()))
+    if fault == "dropped":
+        required = [key for key in order if key not in grammar.optional | alternatives]
+        order.remove(required[int(rng.integers(len(required)))])
+    if fault == "swapped":
+        edges = sorted(edge for edge in grammar.edges if set(edge) <= set(order))
+        before, after = edges[int(rng.integers(len(edges)))]
+        order.remove(after)
+        order.insert(order.index(before), after)
+    return order
+
+
 def random_plans(
-    grammar: Grammar, number: int, seed: int, *, errors: float = 0.0, habit: float = HABIT
+    grammar: Grammar,
+    number: int,
+    seed: int,
+    *,
+    errors: float = 0.0,
+    fault: str = "none",
+    skip: int = 0,
 ) -> Iterator[Plan]:
-    """Yield the plans of random recipes, read by the rules planner."""
+    """Yield the plans of random recipes, read by the rules planner.
+
+    Args:
+        grammar: The task.
+        number: Number of recipes.
+        seed: Decides the cooks' preferences and the recipes.
+        errors: Share of steps with errors.
+        fault: A fault that each recipe gets, as in `planted`.
+        skip: Another number gives other recipes of the same cooks.
+    """
     rng = np.random.default_rng([seed, 25])
     kitchen = random_kitchen(rng, "train")
-    habits = {key: float(np.exp(habit * rng.standard_normal())) for key in grammar.graph}
+    likes = {key: float(np.exp(HABIT * rng.standard_normal())) for key in grammar.graph}
+    rng = np.random.default_rng([seed, 26, skip]) if skip else rng
     foods = sorted({food for _, food in grammar.graph})
     for _ in range(number):
-        order = with_errors(random_order(grammar, habits, rng), errors, foods, rng)
+        order = planted(random_order(grammar, likes, rng), grammar, fault, rng)
+        order = with_errors(order, errors, foods, rng)
         recipe = cut_into_shots(Recipe("Dinner", written(order, grammar, kitchen, rng)))
         yield with_recipe_steps(plan_recipe(recipe), recipe)
 
@@ -357,6 +393,11 @@ def parser() -> Parser:
         "--random", metavar="N", type=count, default=RANDOM_GRAMMARS, help="random grammars"
     )
     made.add_argument("--repeats", metavar="N", type=count, default=5, help="draws of smaller sets")
+    made.add_argument(
+        "--notes",
+        action="store_true",
+        help="measure the notes on recipes with planted faults instead",
+    )
     made.add_argument("--verbose", action="store_true", help="name the edges that differ")
     made.set_defaults(run=measure)
     return made
@@ -368,13 +409,11 @@ def measure(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: A set of recipes cannot be mined.
     """
+    if arguments.notes:
+        measure_notes(arguments)
+        return
     sizes = [size for size in SIZES if size < arguments.recipes] + [arguments.recipes]
-    rng = np.random.default_rng(2**20)
-    drawn = {f"random {at}": random_grammar(rng) for at in range(RANDOM_GRAMMARS)}
-    sets = {
-        "written": {name: read_grammar(text) for name, text in GRAMMARS.items()},
-        "random": dict(list(drawn.items())[: arguments.random]),
-    }
+    sets = _grammars(arguments.random)
     print("Each cell: precision / recall.")
     print(f"| grammars | recipes | errors | {' | '.join(KINDS)} |")
     print("| --- " * (len(KINDS) + 3) + "|")
@@ -395,6 +434,33 @@ def measure(arguments: argparse.Namespace) -> None:
             for size, agreements in total.items():
                 cells = " | ".join(one.words for one in agreements)
                 print(f"| {len(grammars)} {kind} | {size} | {errors:.0%} | {cells} |", flush=True)
+
+
+def measure_notes(arguments: argparse.Namespace) -> None:
+    """Print how many recipes with and without a planted fault get a note."""
+    print("| grammars | fault | recipes | with a note |")
+    print("| --- | --- | --- | --- |")
+    for kind, grammars in _grammars(arguments.random).items():
+        mined = [
+            mine(random_plans(grammar, MINED_FROM, seed), name)
+            for seed, (name, grammar) in enumerate(grammars.items())
+        ]
+        for fault in ("none", "swapped", "dropped"):
+            noted = [
+                bool(habits(plan, graph))
+                for seed, (grammar, graph) in enumerate(zip(grammars.values(), mined, strict=True))
+                for plan in random_plans(grammar, COMPARED, seed, fault=fault, skip=1)
+            ]
+            share = sum(noted) / len(noted)
+            print(f"| {len(grammars)} {kind} | {fault} | {len(noted)} | {share:.2f} |", flush=True)
+
+
+def _grammars(num_random: int) -> dict[str, dict[str, Grammar]]:
+    rng = np.random.default_rng(2**20)
+    return {
+        "written": {name: read_grammar(text) for name, text in GRAMMARS.items()},
+        "random": {f"random {at}": random_grammar(rng) for at in range(num_random)},
+    }
 
 
 def _mined_from(

@@ -1,4 +1,5 @@
-"""Measure how recipes are read: `python -m lab.recipes pages FOLDER`, `... graphs FOLDER`.
+"""Measure how recipes are read: `python -m lab.recipes pages FOLDER`, `... graphs FOLDER`,
+`... habits FOLDER`.
 
 `lab/recipes/scoring.py` says what a right reading is.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from lab.command import count, new_parser
 from lab.recipes.graphs import measure_graphs
+from lab.recipes.habits import measure_habits
 from lab.recipes.pages import (
     PASTED,
     READERS,
@@ -59,6 +61,11 @@ def parser() -> Parser:
     graphs.add_argument("folder", metavar="FOLDER", help="tests/test_data of recipe-scrapers")
     graphs.add_argument("--verbose", action="store_true", help="name the recipes that differ")
     graphs.set_defaults(run=measure_graphs)
+    summary = "Compare real recipes with what is mined from others of their dish."
+    habits = commands.add_parser("habits", help=summary, description=summary)
+    habits.add_argument("folder", metavar="FOLDER", help="tests/test_data of recipe-scrapers")
+    habits.add_argument("--verbose", action="store_true", help="print the notes")
+    habits.set_defaults(run=measure_habits)
     return made
 
 

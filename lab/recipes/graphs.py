@@ -17,7 +17,7 @@ from procvid.errors import InputError
 from procvid.plan.graph.graph import TaskGraph, task_graph
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots, with_recipe_steps
-from procvid.types import Recipe
+from procvid.types import Plan, Recipe
 
 JUDGED = Path(__file__).with_name("graphs.json")
 
@@ -51,7 +51,12 @@ def measure_graphs(arguments: argparse.Namespace) -> None:
 
 
 def graph_of(file: Path) -> TaskGraph:
-    """Return the graph of a recipe in recipe-scrapers' JSON.
+    """Return the graph of a recipe in recipe-scrapers' JSON. Raises as `plan_of`."""
+    return task_graph(plan_of(file))
+
+
+def plan_of(file: Path) -> Plan:
+    """Return the plan of a recipe in recipe-scrapers' JSON.
 
     Raises:
         InputError: The file cannot be read.
@@ -64,7 +69,7 @@ def graph_of(file: Path) -> TaskGraph:
         raise InputError(
             f"{file.name} cannot be read ({error}).", "Give tests/test_data of recipe-scrapers."
         ) from error
-    return task_graph(with_recipe_steps(plan_recipe(recipe), recipe))
+    return with_recipe_steps(plan_recipe(recipe), recipe)
 
 
 def read_edges(text: str) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:

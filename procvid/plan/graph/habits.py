@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from procvid.plan.graph.keysteps import MIN_FIT, KeyStep, fit, signature_of
 from procvid.plan.graph.mined import COMMON, MinedGraph
-from procvid.plan.graph.portions import without_headings
+from procvid.plan.graph.portions import without_headings, words_of
 from procvid.plan.graph.precedence import SURE
 from procvid.types import Plan
 
@@ -17,14 +17,20 @@ MIN_EVIDENCE = 5
 """Fewest recipes with a step, or with two of which the order is compared, that are worth a note."""
 
 
-def key_steps_of(plan: Plan, mined: MinedGraph) -> dict[str, int]:
-    """Return the number of the first step that does each key step, by the key step's name."""
+def key_steps_of(plan: Plan, mined: MinedGraph, *, named: bool = False) -> dict[str, int]:
+    """Return the number of the first step that does each key step, by the key step's name.
+
+    Args:
+        plan: The plan of a recipe.
+        mined: The mined graph of its task.
+        named: Leave out steps that name no food, such as "cook for 10 minutes".
+    """
     found: dict[str, int] = {}
     turns = Counter[tuple[str, tuple[str, ...]]]()
     for step in without_headings(plan.steps):
         signature = signature_of(step)
         best = max(mined.steps, key=lambda key: (fit(signature, key), -key.turn, key.recipes))
-        if fit(signature, best) < MIN_FIT:
+        if fit(signature, best) < MIN_FIT or (named and not signature.named):
             continue
         same = best.action, tuple(best.things)
         turns[same] += 1
@@ -45,7 +51,7 @@ def habits(plan: Plan, mined: MinedGraph) -> tuple[str, ...]:
     mean = sum(step.recipes for step in mined.steps) / mined.recipes
     if len(found) < max(2, MIN_MATCHED * mean):
         return (f'This recipe has little in common with "{mined.title}", so it is not compared.',)
-    return (*_out_of_order(plan, mined, found), *_lacking(plan, mined, found))
+    return (*_out_of_order(plan, mined), *_lacking(plan, mined, found))
 
 
 def detours_of(mined: MinedGraph, step: KeyStep) -> tuple[KeyStep, ...]:
@@ -54,9 +60,9 @@ def detours_of(mined: MinedGraph, step: KeyStep) -> tuple[KeyStep, ...]:
     return tuple(sorted(found, key=lambda other: -other.recipes))
 
 
-def _out_of_order(plan: Plan, mined: MinedGraph, found: Mapping[str, int]) -> Iterator[str]:
+def _out_of_order(plan: Plan, mined: MinedGraph) -> Iterator[str]:
     """Yield a sentence for each order of most recipes that the plan reverses, the nearest only."""
-    names = plan.names
+    found, names = key_steps_of(plan, mined, named=True), plan.names
     seen = set[str]()
     for order in mined.orders:
         before, after = found.get(order.before), found.get(order.after)
@@ -73,8 +79,10 @@ def _out_of_order(plan: Plan, mined: MinedGraph, found: Mapping[str, int]) -> It
 def _lacking(plan: Plan, mined: MinedGraph, found: Mapping[str, int]) -> Iterator[str]:
     """Yield a sentence for each very common key step that the plan lacks, with its alternatives."""
     names = plan.names
+    # A shot of several actions is planned by one of them.
+    said = {word for step in plan.steps for word in words_of(step.text)}
     for step in mined.steps:
-        if step.name in found or set(step.alternatives) & set(found):
+        if step.name in found or set(step.alternatives) & set(found) or step.action in said:
             continue
         if step.turn > 1 or step.recipes < max(MIN_EVIDENCE, COMMON * mined.recipes):
             continue
