@@ -25,11 +25,16 @@ from procvid.cli.take_options import add_takes, take_policy
 from procvid.cli.workers import add_workers
 from procvid.errors import InputError
 from procvid.machine import device_name, peak_memory_mib
+from procvid.media.image import save_png
+from procvid.plan.codec import check_plan
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.shots import cut_into_shots
+from procvid.run.parts import Parts
 from procvid.run.story import make_video
+from procvid.run.storyboard import keyframes, sheet
 from procvid.run.timings import ClipSetting, measured
-from procvid.settings import choose_sampling, parse_size, read_environment
+from procvid.settings import choose_sampling, parse_size, read_environment, user_path
+from procvid.storage.text import printable
 from procvid.types import GenerateRequest
 from procvid.wiring import run as wiring
 from procvid.wiring.takes import build_final_judge, build_take_judge
@@ -71,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan, time and memory; write nothing"
+    )
+    parser.add_argument(
+        "--storyboard",
+        metavar="FILE",
+        help="instead of the video, write a picture of each shot after a quarter of its denoising "
+        "steps, as one PNG file",
     )
     add_takes(parser)
     add_lora(parser, "LoRA to merge into the model")
@@ -128,6 +139,7 @@ def generate(arguments: argparse.Namespace) -> None:
         profile_reason=reason,
         lora=loras,
         precise=arguments.precise,
+        previews=arguments.storyboard is not None,
     )
     request = partial(
         GenerateRequest,
@@ -146,6 +158,9 @@ def generate(arguments: argparse.Namespace) -> None:
         return
     out = Path(arguments.out)
     parts = build()
+    if arguments.storyboard is not None:
+        draw_storyboard(request(recipe), parts, user_path(arguments.storyboard))
+        return
     judge = build_take_judge(parts.profile) if takes.several else None
     final = build_final_judge(parts.profile) if takes.final_judge else None
     events = measured(
@@ -160,6 +175,23 @@ def generate(arguments: argparse.Namespace) -> None:
     show_run(events, arguments.json)
 
 
+def draw_storyboard(request: GenerateRequest, parts: Parts, file: Path) -> None:
+    """Write a picture of each shot of a video, before it is made.
+
+    Raises:
+        UnavailableError: The models give no previews.
+        OutputError: The file cannot be written.
+    """
+    recipe = cut_into_shots(request.recipe, request.shots)
+    plan = check_plan(parts.planner.plan(recipe))
+    frames = []
+    for frame in keyframes(parts, plan, request):
+        frames.append(frame)
+        print(f"Step {plan.names[frame.step]}: drawn", flush=True)
+    save_png(file, sheet(plan, frames))
+    print(f"Storyboard: {printable(file)}")
+
+
 def _check_many(arguments: argparse.Namespace) -> None:
     """Raise InputError if the options of one recipe and of many are mixed."""
     if arguments.many is None:
@@ -170,5 +202,7 @@ def _check_many(arguments: argparse.Namespace) -> None:
         return
     if arguments.recipe is not None:
         raise InputError("A RECIPE and --many exclude each other.", "Give one of them.")
+    if arguments.storyboard is not None:
+        raise InputError("--storyboard is for one recipe.", "Give a RECIPE instead of --many.")
     if arguments.dry_run:
         raise InputError("--dry-run is for one recipe.", "Give a RECIPE instead of --many.")
