@@ -7,11 +7,11 @@ downloads every value under such a key.
 
 from __future__ import annotations
 
-from procvid.ui.api import evaluating, export, library, memories, reading, running, takes
+from procvid.ui.api import detour, evaluating, export, library, memories, reading, running, takes
 from procvid.ui.server.context import AppContext
 
 
 def mount(context: AppContext) -> None:
     """Add the endpoints to the enclosing Blocks."""
-    for subject in (reading, memories, running, takes, library, evaluating, export):
+    for subject in (reading, memories, running, takes, library, evaluating, export, detour):
         subject.mount(context)

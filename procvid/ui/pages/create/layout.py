@@ -9,6 +9,7 @@ import gradio as gr
 
 from procvid.ui.pages.create import (
     at_once,
+    changing,
     comparing,
     open_run,
     plan_step,
@@ -92,5 +93,7 @@ def build(
     review_step.wire(context, state, video, review)
     opener = open_run.RunOpener(context, state, recipe, plan, video, review)
     open_run.wire(opener, page)
+    changing.wire_plan(context, state, recipe, plan)
+    changing.wire_review(context, opener)
     comparing.wire(context, state, review.compare, compared)
     return CreatePage(state, recipe, plan, references, make, video, review, review.compare, opener)

@@ -28,7 +28,8 @@ from procvid.plan.shots import mode_of, same_source
 from procvid.run.restore import restored
 from procvid.types import Plan, StepChanges
 from procvid.ui import markup
-from procvid.ui.pages.create import plan_markup
+from procvid.ui.pages.create import change_panel, plan_markup
+from procvid.ui.pages.create.change_panel import ChangePanel
 from procvid.ui.pages.create.plan_markup import PlanView, element_id
 from procvid.ui.pages.create.recipe_step import VIDEOS, RecipeStep
 from procvid.ui.pages.create.shared import (
@@ -74,20 +75,22 @@ class PlanStep:
     notes: gr.HTML
     shown: gr.HTML
     edits: gr.State
+    change: ChangePanel
     button: gr.Button
 
     @property
     def outputs(self) -> list[Any]:
         """The components that `show_plan` fills."""
-        return [self.notes, self.shown, self.edits]
+        return [self.notes, self.shown, self.edits, self.change.panel, *self.change.outputs]
 
 
 def build() -> PlanStep:
     """Lay out the step."""
     notes = gr.HTML()
     shown = pressable(markup.empty(NO_PLAN))
+    change = change_panel.build("Apply to the plan")
     button = gr.Button("Find references", variant="primary", elem_classes="pv-next")
-    return PlanStep(notes, shown, gr.State(PlanEdits()), button)
+    return PlanStep(notes, shown, gr.State(PlanEdits()), change, button)
 
 
 def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanStep) -> None:
@@ -146,15 +149,10 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
             context.allowance.spend(visitor_of(request), "plans")
             text, mode = recipe_text(before.recipe), mode_of(before.recipe)
             new = make_draft(context, text, "", mode)
-            past = (*edits.past, (before, changes))[-MAX_UNDO:]
-            names = undrawable(context, new.plan)
-            view = PlanView(undo=True, undrawable=names, focus="plan-again")
             return {
                 state.draft: new,
                 state.changes: {},
-                step.shown: plan_markup.plan_list(new.plan, view),
-                step.notes: _notes(context, new.plan),
-                step.edits: PlanEdits(past=past),
+                **replan(context, step, new.plan, edits, (before, changes), focus="plan-again"),
             }
         try:
             after, moved, edits, view = edited(before, changes, edits, press)
@@ -171,7 +169,7 @@ def wire(context: AppContext, state: PageState, recipe: RecipeStep, step: PlanSt
             step.edits: edits,
         }
         if after is not before:
-            answer |= {state.draft: after, state.changes: moved}
+            answer |= {state.draft: after, state.changes: moved, **step.change.clear()}
         if after.recipe != before.recipe:
             answer[recipe.recipe] = recipe_text(after.recipe)
         return answer
@@ -223,6 +221,36 @@ def show_plan(context: AppContext, step: PlanStep, plan: Plan) -> Update:
         step.notes: _notes(context, plan),
         step.shown: plan_markup.plan_list(plan, PlanView(undrawable=names)),
         step.edits: PlanEdits(),
+        step.change.panel: gr.Accordion(visible=True),
+        **step.change.clear(),
+    }
+
+
+def replan(
+    context: AppContext,
+    step: PlanStep,
+    plan: Plan,
+    edits: PlanEdits,
+    before: tuple[Draft, Changed],
+    focus: str = "",
+) -> Update:
+    """Show a plan that takes the place of another one; "Undo" brings that one back.
+
+    Args:
+        context: The app.
+        step: The components to fill.
+        plan: The new plan.
+        edits: The edits so far.
+        before: The draft before, and its changes to references.
+        focus: Id of the element to focus, or "" to keep the focus.
+    """
+    past = (*edits.past, before)[-MAX_UNDO:]
+    view = PlanView(undo=True, undrawable=undrawable(context, plan), focus=focus)
+    return {
+        step.shown: plan_markup.plan_list(plan, view),
+        step.notes: _notes(context, plan),
+        step.edits: PlanEdits(past=past),
+        **step.change.clear(),
     }
 
 

@@ -14,7 +14,14 @@ import gradio as gr
 from procvid.errors import InputError, ProcvidError
 from procvid.ui import markup
 from procvid.ui.markup import file_url
-from procvid.ui.pages.create import comparing, player, run_markup, take_away, takes_panel
+from procvid.ui.pages.create import (
+    change_panel,
+    comparing,
+    player,
+    run_markup,
+    take_away,
+    takes_panel,
+)
 from procvid.ui.pages.create.shared import AT_ONCE, QUIET, REVIEW, SOON, PageState, Update
 from procvid.ui.pages.create.takes_panel import CLOSED, Opened
 from procvid.ui.pages.create.video_step import (
@@ -64,6 +71,7 @@ class ReviewStep:
         parcel: Address and name of a file to download.
         opened: The step whose panel is open.
         shown: The HTML that the page shows; only what changes is sent.
+        change: The panel that changes the recipe.
         film: The panel of the film to take away.
         compare: The comparison with a twin, below the player.
     """
@@ -76,6 +84,7 @@ class ReviewStep:
     parcel: gr.JSON
     opened: gr.State
     shown: gr.State
+    change: change_panel.ChangePanel
     film: take_away.TakeAway
     compare: comparing.CompareParts
 
@@ -92,6 +101,7 @@ def build(tab: gr.Tab) -> ReviewStep:
     compare = comparing.build()
     scripts = run_markup.BOARD_SCRIPT + takes_panel.SCRIPT
     board = pressable(script=scripts, apply_default_css=False)
+    change = change_panel.build("Make this video")
     film = take_away.build()
     return ReviewStep(
         tab,
@@ -102,6 +112,7 @@ def build(tab: gr.Tab) -> ReviewStep:
         parcel=gr.JSON(visible=False),
         opened=gr.State(CLOSED),
         shown=gr.State(()),
+        change=change,
         film=film,
         compare=compare,
     )
