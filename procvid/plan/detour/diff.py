@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from procvid.plan.chain import MADE
 from procvid.plan.detour.replan import DetourShot, same_shot
 from procvid.types import Plan, PlannedObject, StepPlan
 
@@ -97,6 +98,9 @@ def _objects(before: StepPlan, now: StepPlan) -> tuple[str, ...]:
     for name in new:
         if name in old and _states(old[name]) != _states(new[name]):
             found.append(f"{name} is {_shown(new[name])}, not {_shown(old[name])}")
+    if not found and before.text == now.text:
+        pairs = [(_described(old[name]), _described(new[name])) for name in new]
+        found += [f"shows {after}, not {then}" for then, after in pairs if then != after]
     if not found and before.text == now.text and before.prompt != now.prompt:
         found.append("has another prompt")
     return tuple(found)
@@ -108,6 +112,10 @@ def _by_name(step: StepPlan) -> Mapping[str, PlannedObject]:
 
 def _states(item: PlannedObject) -> tuple[str, str]:
     return item.state_before, item.state_after
+
+
+def _described(item: PlannedObject) -> str:
+    return MADE.sub("", item.description)
 
 
 def _shown(item: PlannedObject) -> str:
