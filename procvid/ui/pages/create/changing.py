@@ -27,7 +27,9 @@ from procvid.ui.server.twins import exists
 from procvid.ui.server.visitors import visitor_of
 
 NOT_SHOWN = "Press “Show changes” first."
-TAKEN_OVER = "The new video reuses the kept clips, unless a reference image of theirs changes."
+TAKEN_OVER = (
+    "The new video reuses the kept clips. It makes one again only if its reference images change."
+)
 
 
 def wire_review(context: AppContext, opener: RunOpener) -> None:
