@@ -246,6 +246,7 @@ def test_a_plan_is_changed_and_the_change_undone(
     assert after[state.changes][2].left_out == ("frying pan",)
     assert "Potato omelette" in after[page.recipe.recipe]
     assert not after[panel.apply].visible
+    assert [after[field] for field in panel.fields] == list(NONE)
     edits = after[page.plan.edits]
     back = on["edit_plan"](after[state.draft], after[state.changes], edits, pressed("undo"))
     assert (back[state.draft], back[state.changes]) == (draft, changes)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -58,9 +58,19 @@ class ChangePanel:
         """Show no difference."""
         return {self.shown: None, self.result: "", self.apply: gr.Button(visible=False)}
 
+    def reset(self) -> Update:
+        """Show no difference, and empty the fields."""
+        *texts, diet = self.fields
+        return {**self.clear(), **dict.fromkeys(texts, ""), diet: []}
 
-def build(label: str) -> ChangePanel:
-    """Lay out the panel, hidden; `label` is the text of the button that applies the changes."""
+
+def build(label: str, variant: Literal["primary", "secondary"]) -> ChangePanel:
+    """Lay out the panel, hidden.
+
+    Args:
+        label: Text of the button that applies the changes.
+        variant: Its look; a page has one primary button.
+    """
     with gr.Accordion("Change the recipe", open=False, visible=False) as panel:
         with gr.Row():
             swap = gr.Textbox(
@@ -90,7 +100,7 @@ def build(label: str) -> ChangePanel:
         )
         show = gr.Button("Show changes")
         result = gr.HTML(apply_default_css=False)
-        apply = gr.Button(label, variant="primary", visible=False)
+        apply = gr.Button(label, variant=variant, visible=False)
     return ChangePanel(
         panel, (without, swap, skip, add, servings, diet), show, gr.State(None), result, apply
     )

@@ -62,7 +62,7 @@ def wire_review(context: AppContext, opener: RunOpener) -> None:
             raise InputError("No changes are shown for this video.", NOT_SHOWN)
         feed = start_detour(context, run_id, shown.wishes, visitor_of(request))
         new = feed.snapshot().run_id
-        return {**panel.clear(), **opener.open(new, own_memory, request)}
+        return {**panel.reset(), **opener.open(new, own_memory, request)}
 
     def follow_video(run_id: str) -> Update:
         there = bool(run_id) and exists(context, run_id)
@@ -72,7 +72,7 @@ def wire_review(context: AppContext, opener: RunOpener) -> None:
     panel.apply.click(
         guarded(make_changed),
         [state.run_id, panel.shown, state.own_memory],
-        [*panel.outputs, *opener.outputs],
+        [*panel.outputs, *panel.fields, *opener.outputs],
         **SOON,
     ).success(None, state.last_run, None, js=REMEMBER, api_visibility="private")
     state.run_id.change(guarded(follow_video), state.run_id, [panel.panel, *panel.outputs], **QUIET)
@@ -116,6 +116,7 @@ def wire_plan(context: AppContext, state: PageState, recipe: RecipeStep, plan: P
             state.changes: moved_changes(changes, after),
             recipe.recipe: recipe_text(found.recipe),
             **replan(context, plan, found.plan, edits, (before, changes)),
+            **panel.reset(),
         }
 
     panel.show.click(
@@ -124,6 +125,6 @@ def wire_plan(context: AppContext, state: PageState, recipe: RecipeStep, plan: P
     panel.apply.click(
         guarded(apply_to_plan),
         [state.draft, state.changes, plan.edits, panel.shown],
-        [state.draft, state.changes, recipe.recipe, *plan.outputs],
+        [state.draft, state.changes, recipe.recipe, *plan.outputs, *panel.fields],
         **EDITING,
     )

@@ -88,7 +88,7 @@ def build() -> PlanStep:
     """Lay out the step."""
     notes = gr.HTML()
     shown = pressable(markup.empty(NO_PLAN))
-    change = change_panel.build("Apply to the plan")
+    change = change_panel.build("Apply to the plan", "secondary")
     button = gr.Button("Find references", variant="primary", elem_classes="pv-next")
     return PlanStep(notes, shown, gr.State(PlanEdits()), change, button)
 

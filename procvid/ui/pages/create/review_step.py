@@ -101,7 +101,7 @@ def build(tab: gr.Tab) -> ReviewStep:
     compare = comparing.build()
     scripts = run_markup.BOARD_SCRIPT + takes_panel.SCRIPT
     board = pressable(script=scripts, apply_default_css=False)
-    change = change_panel.build("Make this video")
+    change = change_panel.build("Make this video", "primary")
     film = take_away.build()
     return ReviewStep(
         tab,
