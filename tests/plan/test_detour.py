@@ -8,7 +8,7 @@ import pytest
 
 from procvid.cli import main
 from procvid.errors import InputError
-from procvid.plan.detour.amounts import scaled_line, scaled_step, servings_in
+from procvid.plan.detour.amounts import scaled_line, scaled_step
 from procvid.plan.detour.detour import Detour, make_detour
 from procvid.plan.detour.diff import counts
 from procvid.plan.detour.uses import uses_of
@@ -21,6 +21,8 @@ from procvid.plan.detour.wishes import (
 from procvid.plan.detour.words import removed, replaced, thing_of, with_verb, without_pronoun
 from procvid.plan.edit import with_object_field, with_prompt
 from procvid.plan.recipe.parse import parse_recipe, read_recipe
+from procvid.plan.recipe.servings import servings_in
+from procvid.plan.recipe.written import recipe_text
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots, with_recipe_steps
 from procvid.types import Plan, Recipe
@@ -206,6 +208,9 @@ def test_servings_scale_the_amounts():
     made = detour(RICE, servings="2")
     assert ("2 eggs", "1 egg") in made.lines and ("200 g rice", "100 g rice") in made.lines
     assert counts(made.steps)["kept"] == 6
+    again = cut_into_shots(parse_recipe(recipe_text(made.recipe)))
+    back = make_detour(again, plan_recipe(again), wishes_of(servings="4"))
+    assert ("1 egg", "2 eggs") in back.lines
     assert ("800 g canned tomatoes", "400 g canned tomatoes") in detour(SOUP, servings="2/4").lines
 
 

@@ -31,20 +31,7 @@ SHORT = frozenset("g kg mg ml cl dl l oz lb tsp tbsp tbs".split())
 COUNTED = frozenset("vegetable fruit egg poultry fish seafood meat bread baked".split())
 """Groups of foods that are counted: "2 onions", but "2 cups flour"."""
 SIZES = frozenset("large small medium big fresh ripe red green yellow white".split())
-SERVES = re.compile(
-    r"\b(?:serves|servings?|yields?|makes|portions?)\b\D{0,12}(\d{1,3})|(\d{1,3})\s*(?:servings|portions|people)",
-    re.IGNORECASE,
-)
 MOST_SERVINGS = 1_000
-
-
-def servings_in(lines: tuple[str, ...]) -> int:
-    """Return how many a recipe serves by one of these lines, such as "Serves 4"; 0 if none says it."""
-    for line in lines:
-        found = SERVES.search(line)
-        if found:
-            return int(found[1] or found[2])
-    return 0
 
 
 def scaled_line(line: str, factor: Fraction) -> str:

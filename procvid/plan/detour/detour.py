@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from procvid.errors import InputError
-from procvid.plan.detour.amounts import scaled_line, scaled_step, servings_in
+from procvid.plan.detour.amounts import scaled_line, scaled_step
 from procvid.plan.detour.choose import chosen_swap, diet_swaps, explicit_swap, foods_of
 from procvid.plan.detour.diff import StepDiff, step_diffs, summary
 from procvid.plan.detour.replan import DetourShot, recipe_of, replanned
@@ -25,6 +25,7 @@ from procvid.plan.detour.words import (
 )
 from procvid.plan.language.verbs import names_action
 from procvid.plan.recipe.parse import MAX_STEPS
+from procvid.plan.recipe.servings import serves, servings_in
 from procvid.plan.shots import LETTERS, MAX_SHOTS, choices, cut_into_shots, mode_of
 from procvid.types import Plan, Recipe
 
@@ -91,12 +92,14 @@ def make_detour(recipe: Recipe, plan: Plan, wishes: Wishes) -> Detour:
         lines = [_line(line, swap) for line in lines]
         title = replaced(title, thing_of(swap.old), thing_of(swap.new)) if swap.new else title
     shots = _with_added(recipe, plan, shots, wishes.add)
-    factor = _factor(recipe, wishes.servings)
+    there = servings_in(recipe.notes)
+    factor, count = _factor(wishes.servings, there)
     if factor != 1:
         shots = [replace(shot, text=scaled_step(shot.text, factor)) for shot in shots]
     _check(recipe, shots)
     base = replace(recipe, title=title, ingredients=tuple(filter(None, lines)))
     changed = recipe_of(base, shots, _edit(swaps, factor))
+    changed = replace(changed, notes=(serves(count),) if count else ())
     # Planned with the amounts of before, because more carrots of the same look are no other clip.
     now, notes = replanned(recipe, plan, changed, shots)
     steps = step_diffs(plan, now, shots)
@@ -272,16 +275,17 @@ def _place(plan: Plan, shots: Sequence[DetourShot], after: str) -> int:
     return len(shots) - 1 if serves else len(shots)
 
 
-def _factor(recipe: Recipe, servings: str) -> Fraction:
+def _factor(servings: str, there: int) -> tuple[Fraction, int]:
+    """Return the factor of the amounts, and how many the new recipe serves; 0 if unknown."""
     if not servings:
-        return Fraction(1)
-    wanted, there = servings_asked(servings)
-    there = there or servings_in(recipe.notes)
+        return Fraction(1), there
+    wanted, named = servings_asked(servings)
+    there = named or there
     if not there:
         raise InputError(
             "The recipe does not say how many it serves.", f"Write --servings {wanted}/4 for 4."
         )
-    return Fraction(wanted, there)
+    return Fraction(wanted, there), wanted
 
 
 def _check(recipe: Recipe, shots: Sequence[DetourShot]) -> None:
