@@ -139,7 +139,7 @@ class RunScreen:
                 which = f"take {event.done} of {event.total}"
                 return f"Step {self._step(event.step)}: {which}, {score}. {event.reason}"
             case ClipReady(reused=True):
-                return f"Step {self._step(event.step)}: {event.file} already exists"
+                return f"Step {self._step(event.step)}: {event.file} is kept"
             case ClipReady():
                 left = time_left(None if event.step == self._num_steps else self._eta_s)
                 return f"Step {self._step(event.step)}: {event.file} in {event.seconds:.1f} s{left}"
