@@ -88,12 +88,20 @@ def fit_heads(oracle: Oracle, clips: int, seed: int = 0) -> None:
     x = torch.cat(features)
     for question in NEW_QUESTIONS:
         head, words = oracle.heads[question], oracle.classes[question]
-        y = torch.tensor([words.index(truth[question]) for truth in truths])
+        # Counters of any colour have no name.
+        known = [row for row, truth in enumerate(truths) if truth[question] in words]
+        seen = x[known]
+        y = torch.tensor([words.index(truths[row][question]) for row in known])
         solver = torch.optim.LBFGS(head.parameters(), max_iter=300, line_search_fn="strong_wolfe")
 
-        def loss(head: Any = head, y: torch.Tensor = y, solver: Any = solver) -> torch.Tensor:
+        def loss(
+            head: Any = head,
+            seen: torch.Tensor = seen,
+            y: torch.Tensor = y,
+            solver: Any = solver,
+        ) -> torch.Tensor:
             solver.zero_grad()
-            value = F.cross_entropy(head(x), y) + 1e-5 * head.weight.square().sum()
+            value = F.cross_entropy(head(seen), y) + 1e-5 * head.weight.square().sum()
             value.backward()
             return value
 
