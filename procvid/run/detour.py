@@ -1,8 +1,9 @@
 """Make the video of a detour: clips of the earlier run are taken over where nothing changed.
 
 A clip is taken over if the new step has the same words, objects, prompt, references, sampling and
-models. Its bytes stay, and the memory goes on with its images. The images of steps that changed or
-were dropped stay in the memory too, so a clip that is made anew shows the same pan.
+models. Its bytes stay, and the memory goes on with its images. The vessels, surfaces and tools of steps
+that changed or were dropped stay in the memory too, so a clip that is made anew shows the same pan. Their
+foods do not: a carrot that is no longer sliced must not look sliced.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from procvid.plan.detour.wishes import Wishes, wishes_to_json
 from procvid.run.assemble import missing_objects, pixels_sha256, references_of, without_files
 from procvid.run.changes import keep_changes, kept_changes
 from procvid.run.earlier import (
+    BEFORE,
     DETOUR,
     EARLIER,
     SCHEMA_VERSION,
@@ -138,8 +140,17 @@ def remember_earlier(
     if memory is None:
         return
     for one in run.earlier.joined(number, clip_sha256):
-        anchors = [dataclasses.replace(a, step=0) for a in one.record.new_anchors()]
-        remember_folder(parts, memory, one.folder, one.record, anchors)
+        _go_on_with(one, parts, memory)
+
+
+def _go_on_with(one: EarlierStep, parts: Parts, memory: Memory) -> None:
+    """Add the vessels, surfaces and tools of an earlier step to the memory."""
+    anchors = [
+        dataclasses.replace(anchor, step=BEFORE)
+        for anchor in one.record.new_anchors()
+        if anchor.role != "food"
+    ]
+    remember_folder(parts, memory, one.folder, one.record, anchors, foods=False)
 
 
 def take_over(
@@ -170,14 +181,14 @@ def take_over(
         yield from (Warned(message, step.number) for message in conditioning.warnings)
         return _taken(run, parts, step, memory, candidate, conditioning)
     if memory is not None:
-        anchors = [dataclasses.replace(a, step=0) for a in candidate.record.new_anchors()]
-        remember_folder(parts, memory, candidate.folder, candidate.record, anchors)
+        _go_on_with(candidate, parts, memory)
     return None
 
 
 def _joined(source: RunFolder, plan: Plan, detour: Detour) -> list[tuple[Path, int, bool]]:
     """Return the folders of the finished earlier steps, each with the new step it counts before."""
     new = {shot.old: number for number, shot in enumerate(detour.shots, start=1) if shot.old}
+    kept = {step.old for step in detour.steps if step.kind == "kept"}
     records = {step.number: source.read_step(step.number) for step in plan.steps}
     found: list[tuple[Path, int, bool]] = []
     for step in plan.steps:
@@ -187,7 +198,7 @@ def _joined(source: RunFolder, plan: Plan, detour: Detour) -> list[tuple[Path, i
         sha256 = "" if record is None else record.clip_sha256
         found += [(one.folder, before, False) for one in source.earlier.joined(step.number, sha256)]
         if record is not None:
-            found.append((source.step_folder(step.number), before, step.number in new))
+            found.append((source.step_folder(step.number), before, step.number in kept))
     return found
 
 

@@ -70,11 +70,15 @@ class EarlierSteps:
                 yield one
 
     def anchors(self, number: int, clip_sha256: str = "") -> Sequence[Anchor]:
-        """Return the anchors that join before step `number`; see `joined`."""
+        """Return the anchors that join before step `number`; see `joined`.
+
+        Those of foods do not, since such a food may now be cut or cooked otherwise.
+        """
         return [
             dataclasses.replace(anchor, step=BEFORE)
             for one in self.joined(number, clip_sha256)
             for anchor in one.record.new_anchors()
+            if anchor.role != "food"
         ]
 
 

@@ -351,14 +351,27 @@ def remember(run: RunFolder, parts: Parts, memory: Memory | None, record: StepRe
 
 
 def remember_folder(
-    parts: Parts, memory: Memory, folder: Path, record: StepRecord, anchors: Sequence[Anchor]
+    parts: Parts,
+    memory: Memory,
+    folder: Path,
+    record: StepRecord,
+    anchors: Sequence[Anchor],
+    *,
+    foods: bool = True,
 ) -> None:
-    """Add the uploads and crops in the folder of a step to the memory, with these anchors."""
+    """Add the uploads and crops in the folder of a step to the memory, with these anchors.
+
+    Without `foods`, the crops of vessels, surfaces and tools alone.
+    """
     crops: Sequence[Crop] = ()
     if (folder / CROPS).exists():
         crops = load_store(folder / CROPS, parts.embedder).crops
+        if not foods:
+            crops = [crop for crop in crops if crop.role != "food"]
     images = {
-        reference.number: load_image(folder / reference.file) for reference in record.own_uploads()
+        reference.number: load_image(folder / reference.file)
+        for reference in record.own_uploads()
+        if foods or reference.role != "food"
     }
     _keep_references(parts, memory, record.references, images)
     memory.keep(anchors, crops)

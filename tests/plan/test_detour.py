@@ -125,6 +125,10 @@ def test_a_thing_is_removed_from_a_text(thing, text, rest):
         ("plate", "bowl", "Serve it on a plate.", "Serve it in a bowl."),
         ("bowl", "plate", "Serve it in the bowl.", "Serve it on the plate."),
         ("pan", "pot", "Fry it in the pan.", "Fry it in the pot."),
+        ("ricotta", "tofu", "Stir whole-milk ricotta in.", "Stir whole-milk tofu in."),
+        ("nut", "seed", "Use a nut-free bar.", "Use a nut-free bar."),
+        ("eggs", "tofu", "Beat 2 extra-large eggs.", "Beat 2 tofu."),
+        ("chicken", "tofu", "Dice the boneless, skinless chicken.", "Dice the tofu."),
         ("tadka", "oil", "Pour the tadka over it.", "Pour the oil over it."),
     ],
 )
@@ -148,6 +152,14 @@ def test_a_verb_takes_the_form_of_the_one_before():
         ("1 large onion", "1/2 large onion", "2 large onions"),
         ("400 g rice", "200 g rice", "800 g rice"),
         ("2 (400 g) cans tomatoes", "1 (400 g) can tomatoes", "4 (400 g) cans tomatoes"),
+        ("1 and 1/2 cups rice", "3/4 cup rice", "3 cups rice"),
+        ("3/4 cup milk", "3/8 cup milk", "1 1/2 cups milk"),
+        (
+            "4 tablespoons (57 g) butter",
+            "2 tablespoons (28 g) butter",
+            "8 tablespoons (114 g) butter",
+        ),
+        ("100g/3½oz butter", "50g/1 3/4oz butter", "200g/7oz butter"),
         ("0.5 l water", "0.25 l water", "1 l water"),
         ("salt to taste", "salt to taste", "salt to taste"),
     ],
@@ -168,10 +180,10 @@ def test_a_swap_changes_the_steps_with_the_thing_and_keeps_the_others():
     made = detour(RICE, swap=["butter=olive oil"])
     assert kinds(made) == "1c 2ak 2bc 3k 4k 5c"
     assert made.recipe.whole_steps[0] == "Heat the olive oil in a large pan."
-    assert ("1 tbsp butter", "3/4 tbsp olive oil") in made.lines
+    assert ("1 tbsp butter", "7/8 tbsp olive oil") in made.lines
     assert made.steps[0].before == "Melt the butter in a large pan."
     assert set(made.steps[0].objects) == {"shows no butter", "shows olive oil"}
-    assert any("contains dairy any more" in note for note in made.notes)
+    assert any("contain no dairy now" in note for note in made.notes)
     assert made.summary == "3 steps kept, 3 changed."
 
 
@@ -202,6 +214,21 @@ def test_skipped_and_added_steps():
         "Sprinkle it over the rice.",
     ]
     assert made.steps[-1].name == "7" and made.steps[0].kind == "new"
+
+
+def test_what_is_still_named_or_lacking_is_said():
+    text = RICE + "6. Serve with a hearty bread.\n"
+    made = detour(text, diet=["gluten-free"], swap=["rice=quinoa"])
+    assert any("Still named and not gluten-free: bread" in note for note in made.notes)
+    assert not any("contain no gluten" in note for note in made.notes)
+    assert any("Oats count as gluten" in note for note in made.notes)
+    sliced = "Omelette\n\n1. Slice the carrot.\n2. Fry the sliced carrot in a pan.\n3. Serve."
+    assert any("Step 1 still has sliced carrot" in n for n in detour(sliced, skip=["1"]).notes)
+
+
+def test_a_new_food_of_a_new_step_is_an_ingredient():
+    made = detour(RICE, add=["Chop the parsley and sprinkle it over the rice."])
+    assert made.lines == (("", "parsley"),) and made.recipe.ingredients[-1] == "parsley"
 
 
 def test_servings_scale_the_amounts():
@@ -258,7 +285,7 @@ def test_a_swap_back_gives_the_plan_back():
     [
         ({"swap": ["saffron=salt"]}, "has no saffron. Its foods are egg, butter, onion, rice"),
         ({"swap": ["butter=butter"]}, "with itself"),
-        ({"swap": ["butter=unsalted butter="]}, "is no swap"),
+        ({"swap": ["butter=unsalted butter="]}, "is not a swap"),
         ({"swap": ["butter=oil", "oil=butter"]}, "form a circle: butter to oil"),
         ({"swap": ["butter=oil", "butter=lard"]}, "Two swaps replace butter"),
         ({"swap": ["whisk=onion"]}, "cannot take the place"),
@@ -266,11 +293,22 @@ def test_a_swap_back_gives_the_plan_back():
         ({"skip": ["9"]}, "Step 9 does not exist. Choose one of 1, 2a, 2b, 3, 4, 5."),
         ({"add": ["9: Stir."]}, "Step 9 does not exist"),
         ({"add": [" "]}, "is empty or too long"),
+        ({"add": ["Hello world."]}, "names no action"),
+        ({"add": ["-1: Stir the rice."]}, "Step -1 does not exist"),
+        ({"without": ["1"]}, "'1' is no food or tool"),
+        ({"swap": ["the=a"]}, "'the' is no food or tool"),
+        ({"swap": ["onion=<b>x</b>"]}, "is no food or tool"),
+        ({"swap": ["butter=boil"]}, "'boil' is no food or tool"),
+        ({"diet": ["vegan"], "swap": ["onion=beef"]}, "Beef is not vegan"),
+        (
+            {"without": ["egg"], "add": ["Fry an egg in the pan."]},
+            "leave out egg and bring it back",
+        ),
         ({"add": ["x" * 601]}, "is empty or too long"),
-        ({"servings": "0"}, "out of range"),
-        ({"servings": "1000000"}, "out of range"),
-        ({"servings": "2/0"}, "out of range"),
-        ({"servings": "many"}, "out of range"),
+        ({"servings": "0"}, "is no number of servings"),
+        ({"servings": "1000000"}, "is no number of servings"),
+        ({"servings": "2/0"}, "is no number of servings"),
+        ({"servings": "many"}, "is no number of servings"),
         ({"diet": ["moon"]}, "diet: 'moon'"),
         ({"without": ["butter"] * 21}, "at most 20"),
         ({"without": ["oven"]}, "has no oven"),

@@ -14,18 +14,26 @@ METRIC = frozenset(
     "g gram grams kg kilogram kilograms mg ml cl dl l litre liter litres liters gm gms".split()
 )
 SIGNS = "½¼¾⅓⅔⅛⅜⅝⅞⅕⅖⅗⅘⅙⅚"
-NUMBER = rf"(?:\d+\s+\d+/\d+|\d+/\d+|\d+\s?[{SIGNS}]|[{SIGNS}]|\d+(?:\.\d+)?)"
+NUMBER = (
+    rf"(?:\d+\s+(?:and\s+)?\d+/\d+|\d+/\d+|\d+(?:\s|-|\s?and\s)?[{SIGNS}]|[{SIGNS}]|\d+(?:\.\d+)?)"
+)
 AMOUNT = re.compile(
-    rf"(?<![\w./-])({NUMBER})(\s*(?:-|–|to|or)\s*)?({NUMBER})?(?=(\s*)([A-Za-z]+)?)"
+    rf"(?<![\w.-])(?<!\d/)({NUMBER})(\s*(?:-|–|to|or)\s*)?({NUMBER})?(?=(\s*)([A-Za-z]+)?)"
 )
-SHOWN = (
-    Fraction(1, 8),
-    Fraction(1, 4),
-    Fraction(1, 3),
-    Fraction(1, 2),
-    Fraction(2, 3),
-    Fraction(3, 4),
+SHOWN = tuple(
+    sorted({Fraction(n, d) for d in (2, 3, 4, 6, 8) for n in range(1, d)} | {Fraction(1, 16)})
 )
+"""Parts of a whole that measuring spoons and cups have."""
+CONTAINERS = re.compile(
+    r"\W*(?:can|tin|jar|package|packet|pack|bag|box|bottle|tub|block|carton)", re.IGNORECASE
+)
+WEIGHED = METRIC | frozenset(
+    "oz ounce ounces lb lbs pound pounds cup cups tsp teaspoon teaspoons tbsp tablespoon tablespoons "
+    "fl pint pints quart quarts".split()
+)
+"""Units of a second amount in a line: "4 tablespoons (57 g)"."""
+EACH = re.compile(r"\b(?:each|every|per|scoops?|at a time)\b", re.IGNORECASE)
+"""Words of an amount for one piece, which stays."""
 SHORT = frozenset("g kg mg ml cl dl l oz lb tsp tbsp tbs".split())
 """Units without a plural of their own."""
 COUNTED = frozenset("vegetable fruit egg poultry fish seafood meat bread baked".split())
@@ -35,11 +43,17 @@ MOST_SERVINGS = 1_000
 
 
 def scaled_line(line: str, factor: Fraction) -> str:
-    """Return an ingredient line with its first amount scaled: "2 (400 g) cans" keeps the 400 g."""
-    match = AMOUNT.search(line)
-    if match is None or line[: match.start()].strip(" -*•").isalpha():
+    """Return an ingredient line with its amounts scaled; "2 (400 g) cans" keeps the 400 g."""
+    matches = list(AMOUNT.finditer(line))
+    if not matches or line[: matches[0].start()].strip(" -*•").isalpha():
         return line
-    return _scaled(line, match, factor)
+    for place, match in reversed(list(enumerate(matches))):
+        unit = (match[5] or "").lower()
+        after = line[match.end(5) if match[5] else match.end() :]
+        first = place == 0
+        if first or (unit in WEIGHED and not CONTAINERS.match(after) and not EACH.search(after)):
+            line = _scaled(line, match, factor)
+    return line
 
 
 def scaled_step(text: str, factor: Fraction) -> str:
@@ -49,6 +63,10 @@ def scaled_step(text: str, factor: Fraction) -> str:
         rest = text[match.end() :].strip()
         food = lexicon().noun_at(words(rest), 0) if rest else None
         is_food = food is not None and food[0].role == "food"
+        start = max(text.rfind(mark, 0, match.start()) for mark in ".;!")
+        sentence = re.split(r"[.;!](?:\s|$)", text[start + 1 :])[0]
+        if EACH.search(sentence):
+            continue
         if is_food or (word in UNITS and word not in LENGTHS):
             text = _scaled(text, match, factor)
     return text

@@ -9,6 +9,8 @@ from procvid.plan.detour.table import Substitution, allowed_for, excluded_by, su
 from procvid.plan.detour.uses import uses_of
 from procvid.plan.detour.wishes import Swap
 from procvid.plan.detour.words import Thing, foods_named, names, thing_of
+from procvid.plan.language.english import COMMON, is_number
+from procvid.plan.language.lexicon import lexicon, words
 from procvid.types import Plan, Recipe
 
 OPTIONAL = frozenset({"spice", "herb", "nut"})
@@ -38,6 +40,7 @@ def explicit_swap(recipe: Recipe, plan: Plan, old: str, new: str) -> Swap:
         InputError: The recipe does not have the thing.
     """
     thing, instead = _there(recipe, plan, old), thing_of(new)
+    _check_thing(new)
     if thing.name == instead.name and thing.words == instead.words:
         raise InputError(f"The swap of {old} with itself changes nothing.", "Name another thing.")
     known = substitutes(thing.name, uses_of(plan, thing.name))
@@ -50,7 +53,7 @@ def explicit_swap(recipe: Recipe, plan: Plan, old: str, new: str) -> Swap:
             f"{_sentence(new)} cannot take the place of {old}.",
             "Swap a food with a food, and a tool with a tool.",
         )
-    better = [one.instead for one in known[:3]]
+    better = list(dict.fromkeys(one.instead for one in known))[:3]
     notes = (
         (f"{_sentence(new)} is no known substitute for {old} here; known: {', '.join(better)}.",)
         if better
@@ -102,6 +105,7 @@ def diet_swaps(
     """
     excluded_by(diet)
     found, missing = [], []
+    bought = {food for line in recipe.ingredients for food in foods_named(line)}
     for name in foods_of(recipe):
         if name in taken or allowed_for(name, diet):
             continue
@@ -111,7 +115,8 @@ def diet_swaps(
             found.append(_swap(thing, row, row.instead))
         elif thing.group in OPTIONAL:
             found.append(Swap(name, "", ()))
-        else:
+        elif name in bought or not bought:
+            # A food that only a step names may be a colour or a comparison; a note names it.
             missing.append(name)
     if missing:
         listed = ", ".join(missing)
@@ -120,6 +125,17 @@ def diet_swaps(
             f'Name one with --swap "{missing[0]}=...", or leave it out with --without.',
         )
     return found
+
+
+def _check_thing(name: str) -> None:
+    """Raise InputError for words that name no thing: "1", "the", "boil", "<b>"."""
+    tokens = words(name)
+    known = lexicon().look_up(name) is not None
+    plain = all(c.isalnum() or c in " '-" for c in name) and any(c.isalpha() for c in name)
+    things = [word.text for word in tokens if not (word.text in COMMON or is_number(word.text))]
+    is_verb = len(tokens) == 1 and lexicon().verb_at(tokens, 0) is not None
+    if not known and (not plain or not things or is_verb):
+        raise InputError(f"{name[:40]!r} is no food or tool.", "Name one, such as onion or whisk.")
 
 
 def _same_kind(one: str, other: str) -> bool:
@@ -136,6 +152,7 @@ def is_in(recipe: Recipe, plan: Plan, name: str) -> bool:
 
 
 def _there(recipe: Recipe, plan: Plan, name: str) -> Thing:
+    _check_thing(name)
     if is_in(recipe, plan, name):
         return thing_of(name)
     listed = foods_of(recipe)
@@ -167,13 +184,13 @@ def _swap(thing: Thing, row: Substitution, new: str) -> Swap:
     is_tool = thing.entry is not None and thing.entry.role != "food"
     if is_tool:
         action = row.use if row.use != "any" else ""
-        note = f"The {new} does the work of the {thing.words}."
+        note = f"Use a {new} instead of the {thing.words}."
         extra = (row.adds,) if row.adds else ()
         return Swap(thing.words, new, (note, *extra), verb=row.needs, action=action)
     amount = f" ({row.amount})" if row.amount and not _is_number(row.amount) else ""
     condition = f", {row.needs}" if row.needs else ""
-    sentence = f"{_sentence(new)} takes the place of {thing.words}{amount}{condition}."
-    extra = (row.adds,) if row.adds else ()
+    sentence = f"{thing.words} -> {new}{amount}{condition}."
+    extra = (f"{_sentence(new)}: {row.adds}",) if row.adds else ()
     number = _is_number(row.amount)
     return Swap(
         thing.words,
@@ -189,12 +206,12 @@ def _is_number(text: str) -> bool:
 
 
 def _is_main(plan: Plan, thing: Thing) -> bool:
-    """Return True if half of the steps or more show the food as one of their first two foods."""
+    """Return True if the title names the food, or half of the steps show it first."""
     shown = 0
     for step in plan.steps:
         foods = [item.name for item in step.objects if item.role == "food"]
-        shown += thing.name in foods[:2]
-    return 2 * shown >= len(plan.steps)
+        shown += thing.name in foods[:1]
+    return names(plan.title, thing) or 2 * shown >= len(plan.steps)
 
 
 def _sentence(text: str) -> str:

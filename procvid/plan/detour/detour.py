@@ -10,12 +10,14 @@ from typing import Any
 
 from procvid.errors import InputError
 from procvid.plan.detour.amounts import scaled_line, scaled_step
-from procvid.plan.detour.choose import chosen_swap, diet_swaps, explicit_swap, foods_of
+from procvid.plan.detour.checks import check_wishes, left_over, lost_states, texts_of
+from procvid.plan.detour.choose import chosen_swap, diet_swaps, explicit_swap
 from procvid.plan.detour.diff import StepDiff, step_diffs, summary
 from procvid.plan.detour.replan import DetourShot, recipe_of, replanned
-from procvid.plan.detour.table import contains
+from procvid.plan.detour.table import contains, diet_note
 from procvid.plan.detour.wishes import Swap, Wishes, after_and_text, servings_asked
 from procvid.plan.detour.words import (
+    foods_named,
     names,
     removed,
     replaced,
@@ -92,6 +94,7 @@ def make_detour(recipe: Recipe, plan: Plan, wishes: Wishes) -> Detour:
         lines = [_line(line, swap) for line in lines]
         title = replaced(title, thing_of(swap.old), thing_of(swap.new)) if swap.new else title
     shots = _with_added(recipe, plan, shots, wishes.add)
+    lines, old_lines = _with_added_foods(recipe, shots, lines)
     there = servings_in(recipe.notes)
     factor, count = _factor(wishes.servings, there)
     if factor != 1:
@@ -104,23 +107,27 @@ def make_detour(recipe: Recipe, plan: Plan, wishes: Wishes) -> Detour:
     now, notes = replanned(recipe, plan, changed, shots)
     steps = step_diffs(plan, now, shots)
     if factor != 1:
-        lines = [scaled_line(line, factor) for line in lines]
+        count_old = len(recipe.ingredients)
+        lines = [scaled_line(line, factor) for line in lines[:count_old]] + lines[count_old:]
         changed = replace(changed, ingredients=tuple(filter(None, lines)))
     if lines == list(recipe.ingredients) and all(step.kind == "kept" for step in steps):
         raise InputError(*_no_change(wishes))
+    check_wishes(changed, wishes)
     about = [note for swap in swaps for note in swap.notes]
+    about += [note for note in map(diet_note, wishes.diet) if note]
+    found = [
+        *left_over(changed, swaps, wishes),
+        *lost_states(plan, steps, now),
+        *_news(plan, now),
+    ]
     return Detour(
         recipe=changed,
         plan=now,
         steps=steps,
         shots=tuple(shots),
-        lines=tuple(
-            (old, new) for old, new in zip(recipe.ingredients, lines, strict=True) if old != new
-        ),
+        lines=tuple((old, new) for old, new in zip(old_lines, lines, strict=True) if old != new),
         swaps=tuple(swaps),
-        notes=tuple(
-            dict.fromkeys([*about, *notes, *_allergens(recipe, changed), *_news(plan, now)])
-        ),
+        notes=tuple(dict.fromkeys([*about, *notes, *_allergens(recipe, changed), *found])),
     )
 
 
@@ -261,6 +268,24 @@ def _with_added(
     return found
 
 
+def _with_added_foods(
+    recipe: Recipe, shots: Sequence[DetourShot], lines: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Return the ingredient lines with the foods of new steps, and the lines before ("" for new ones)."""
+    there = list(recipe.ingredients)
+    if not there:
+        return list(lines), there
+    known = {food for line in lines for food in foods_named(line)}
+    added = (food for shot in shots if not shot.old for food in foods_named(shot.text))
+    texts = " ".join(recipe.steps)
+    new = [
+        food
+        for food in dict.fromkeys(added)
+        if food not in known and not names(texts, thing_of(food))
+    ]
+    return [*lines, *new], [*there, *("" for _ in new)]
+
+
 def _place(plan: Plan, shots: Sequence[DetourShot], after: str) -> int:
     """Return the place of a new step: after a step, or at the end before the food is served."""
     if after == "0":
@@ -305,13 +330,14 @@ def _allergens(before: Recipe, now: Recipe) -> list[str]:
         found.append(f"The recipe now contains {', '.join(sorted(new - old))}.")
     if old - new:
         found.append(
-            f"No ingredient that is known contains {', '.join(sorted(old - new))} any more."
+            f"The foods that procvid knows contain no {' or '.join(sorted(old - new))} now."
         )
     return found
 
 
 def _tags(recipe: Recipe) -> frozenset[str]:
-    return frozenset(tag for name in foods_of(recipe) for tag in contains(name))
+    texts = texts_of(recipe)
+    return frozenset(tag for text in texts for name in foods_named(text) for tag in contains(name))
 
 
 def _news(old: Plan, new: Plan) -> list[str]:

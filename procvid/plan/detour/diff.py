@@ -103,6 +103,8 @@ def _objects(before: StepPlan, now: StepPlan) -> tuple[str, ...]:
         found += [f"shows {after}, not {then}" for then, after in pairs if then != after]
     if not found and before.text == now.text and before.prompt != now.prompt:
         found.append("has another prompt")
+    if not found and before.text == now.text:
+        found.append("shows food that the steps before cut or cook in another way")
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from procvid.plan.chain import MADE, chained
+from procvid.plan.chain import chained
 from procvid.plan.edit import NEW_STEP, merged_objects
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import with_recipe_steps
@@ -123,7 +123,7 @@ def _facts(objects: Sequence[PlannedObject]) -> list[PlannedObject]:
 
 
 def _timeless(description: str) -> str:
-    return re.sub(r"step \d+", "step", MADE.sub("", description))
+    return re.sub(r"step \d+", "step", description)
 
 
 def same_shot(one: StepPlan, other: StepPlan) -> bool:

@@ -104,6 +104,11 @@ def _excluded() -> Mapping[str, frozenset[str]]:
     return {diet: frozenset(tags.split()) for diet, tags, _note in read_rows("diets.tsv")}
 
 
+def diet_note(diet: str) -> str:
+    """Return what a cook must know about a diet: what the table cannot see."""
+    return {name: note for name, _, note in read_rows("diets.tsv")}.get(diet, "")
+
+
 def diets() -> tuple[str, ...]:
     """Return the names of all diets."""
     return tuple(_excluded())

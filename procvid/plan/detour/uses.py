@@ -31,6 +31,8 @@ def uses_of(plan: Plan, name: str) -> frozenset[str]:
         found |= _uses_in(step, name, group, mixed)
     if group == "egg" and not mixed and any(_is_cold_mix(s, name) for s in steps):
         found.add("binding")
+    if group == "egg" and baked and any(_mixed_with(step, name, None) for step in steps):
+        found.add("binding")
     if group == "egg" and not found & {"binding", "baking"}:
         found.add("alone")
     cooked = any(step.action in COOKING for step in steps)
@@ -55,7 +57,7 @@ def _uses_in(step: StepPlan, name: str, group: str, mixed: bool) -> set[str]:
         found.add("coating")
     if mentioned and group in ("cheese", "liquid", "egg", "fat") and said & WHIPPING:
         found.add("whipping")
-    if name in THICKENERS and not mixed:
+    if name in THICKENERS and not mixed and _on_stove(step) and not said & {"dough", "batter"}:
         found.add("thickening")
     if group in ("liquid", "cheese", "sauce") and step.action in ("boil", "add", "stir", "mix"):
         found |= {"sauce", "boiling"} if step.action == "boil" else {"sauce"}
@@ -80,7 +82,10 @@ def _mixed_with(step: StepPlan, name: str, others: frozenset[str] | None) -> boo
     if item is None or "mixed" not in (item.state_after, item.state_before):
         return False
     rest = [o.name for o in step.objects if o.role == "food" and o.name != name]
-    return bool(set(rest) & others) if others is not None else _has_main(rest)
+    if others is None:
+        return _has_main(rest)
+    named = {word.text for word in words(step.text)} & {"dough", "batter", "crust", "pastry"}
+    return bool(set(rest) & others or named)
 
 
 def _is_cold_mix(step: StepPlan, name: str) -> bool:
@@ -90,7 +95,12 @@ def _is_cold_mix(step: StepPlan, name: str) -> bool:
     return cold and step.action != "serve" and _mixed_with(step, name, None)
 
 
+def _on_stove(step: StepPlan) -> bool:
+    vessels = [lexicon().look_up(o.name) for o in step.objects if o.role == "vessel"]
+    return any(entry is not None and entry.group == "stove" for entry in vessels)
+
+
 def _has_main(foods: list[str]) -> bool:
     entries = [lexicon().look_up(name) for name in foods]
-    main = ("meat", "poultry", "fish", "seafood", "vegetable", "grain", "legume", "bread")
+    main = ("meat", "poultry", "fish", "seafood", "vegetable", "grain", "legume", "bread", "cheese")
     return any(entry is not None and entry.group in main for entry in entries)

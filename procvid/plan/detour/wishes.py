@@ -10,11 +10,12 @@ from typing import Any
 from procvid.errors import InputError
 from procvid.plan.codec import MAX_NAME_CHARS
 from procvid.plan.detour.amounts import MOST_SERVINGS
+from procvid.plan.language.verbs import names_action
 from procvid.plan.recipe.parse import MAX_STEP_CHARS
 from procvid.storage.text import printable
 
 MOST_WISHES = 20
-AFTER = re.compile(r"^\s*(\d{1,3}[a-z]?)\s*:\s*(.+)$", re.DOTALL)
+AFTER = re.compile(r"^\s*(-?\d{1,3}[a-z]?)\s*:\s*(.+)$", re.DOTALL)
 SERVINGS = re.compile(r"^\s*(\d{1,9})(?:\s*/\s*(\d{1,9}))?\s*$")
 
 
@@ -81,9 +82,15 @@ def wishes_of(
                     f"The wish {LABELS[name]} {text[:40]!r} is empty or too long.",
                     f"Write 1 to {most} characters.",
                 )
+    for text in add:
+        words = after_and_text(text)[1]
+        if not names_action(words) or not any("a" <= c <= "z" for c in words.lower()):
+            raise InputError(
+                f"The new step {words[:40]!r} names no action.", 'Write "Chop the parsley."'
+            )
     return Wishes(
         without=tuple(_plain(text) for text in without),
-        swap=_in_order(tuple(_pair(text) for text in swap)),
+        swap=_in_order(tuple(dict.fromkeys(_pair(text) for text in swap))),
         skip=tuple(text.strip().lower() for text in skip),
         add=tuple(" ".join(printable(text).split()) for text in add),
         servings=_servings(servings),
@@ -152,7 +159,7 @@ def _plain(text: str) -> str:
 def _pair(text: str) -> tuple[str, str]:
     old, equals, new = (_plain(part) for part in text.partition("="))
     if not (equals and old and new) or "=" in new:
-        raise InputError(f"{text[:60]!r} is no swap.", 'Write "butter=olive oil".')
+        raise InputError(f"{text[:60]!r} is not a swap.", 'Write "butter=olive oil".')
     if old == new:
         raise InputError(f"The swap of {old} with itself changes nothing.", "Name another thing.")
     return old, new
@@ -187,7 +194,8 @@ def _servings(text: str) -> str:
     least = 0 if "/" not in text else there
     if not 1 <= wanted <= MOST_SERVINGS or least > MOST_SERVINGS or ("/" in text and there < 1):
         raise InputError(
-            f"{text[:20]!r} servings are out of range.", f"Choose 1 to {MOST_SERVINGS}, or 2/4."
+            f"{text[:20]!r} is no number of servings.",
+            f"Write a whole number from 1 to {MOST_SERVINGS}, or 2/4.",
         )
     return text.strip()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from procvid.plan.language.english import DETERMINERS, SUBORDINATORS, UNITS, is_number
 from procvid.plan.language.lexicon import (
@@ -44,6 +44,13 @@ PRONOUN_CLAUSE = re.compile(
     r"\W*[A-Za-z-]+(?: \w+)? (?:it|them)\b.*?(?:[.;!](?:\s|$)|, (?:then|and) |\b(?:and|then) |$)"
 )
 SENTENCE = re.compile(r"[.!?]\s+")
+ANIMALS = frozenset({"meat", "poultry", "fish", "seafood", "egg"})
+OF_ANIMALS = re.compile(
+    r"(?:,? ?\b(?:boneless|skinless|skin-on|bone-in|deveined|tail-on|tails removed|shell-on|free-range|"
+    r"grass-fed|extra-large)\b,?)",
+    re.IGNORECASE,
+)
+"""Words that say nothing of what takes the place of meat, fish or eggs."""
 FLAT = frozenset(
     {"plate", "cutting board", "baking sheet", "tray", "platter", "wire rack", "counter"}
 )
@@ -92,8 +99,12 @@ class _Named:
 def thing_of(text: str) -> Thing:
     """Return the thing that a person names."""
     plain = " ".join(text.split()).lower()
+    thing = Thing(plain, lexicon().look_up(plain))
     known = lexicon().singulars.get(phrase(plain))
-    return Thing(" ".join(known) if known else plain, lexicon().look_up(plain))
+    if known is None or not thing.counted:
+        return thing
+    *rest, _ = plain.split()
+    return replace(thing, words=" ".join([*rest, known[-1]]))
 
 
 def names(text: str, thing: Thing) -> bool:
@@ -119,6 +130,8 @@ def replaced(text: str, thing: Thing, instead: Thing) -> str:
     """Return the text with another thing in the place of one, in the same number."""
     for place in reversed(list(_places(text, thing))):
         text = _greased(text, place, instead) if place.verb else _named(text, place, instead)
+    if thing.group in ANIMALS and instead.group not in ANIMALS:
+        text = OF_ANIMALS.sub("", text)
     if instead.group == "fat" and instead.words.endswith("oil"):
         text = MELTED.sub(lambda m: _like(m[1], "heat") + m[2], text)
         text = re.sub(rf"\bmelted ({re.escape(instead.words)})\b", r"\1", text)
@@ -190,8 +203,18 @@ def _places(text: str, thing: Thing) -> Iterator[_Named]:
             index += noun[1] if noun and index not in starts else 1
             continue
         verb = index in starts and _is_verb(tokens, index + length)
+        if _is_part(text, tokens[index].start, tokens[index + length - 1].end):
+            index += length
+            continue
         yield _Named(tokens[index].start, tokens[index + length - 1].end, index, plural, verb)
         index += length
+
+
+def _is_part(text: str, start: int, end: int) -> bool:
+    """Return True for a part of a joined word: "nut-free", "whole-milk ricotta"."""
+    return text[end : end + 1] == "-" or (
+        text[start - 1 : start] == "-" and text[end : end + 1] == " " and _begins_item(text[end:])
+    )
 
 
 def _match(tokens: tuple[Word, ...], index: int, thing: Thing) -> tuple[int, bool]:
@@ -222,6 +245,12 @@ def _is_verb(tokens: tuple[Word, ...], after: int) -> bool:
 def _named(text: str, place: _Named, instead: Thing) -> str:
     said = text[place.start : place.end]
     text = _placed(text, place, instead)
+    prefix = re.search(r"\b[a-z]+-$", text[: place.start], re.IGNORECASE)
+    if prefix:
+        # "extra-" of "extra-large eggs".
+        text = text[: prefix.start()] + text[place.start :]
+        gone = place.start - prefix.start()
+        place = replace(place, start=place.start - gone, end=place.end - gone)
     before, name = text[: place.start], instead.words
     plural = place.plural and instead.counted
     if plural:
