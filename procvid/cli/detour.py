@@ -12,6 +12,7 @@ from procvid.cli.screen import show_run
 from procvid.errors import InputError, RunError
 from procvid.plan.detour.detour import Detour, make_detour
 from procvid.plan.detour.diff import StepDiff
+from procvid.plan.detour.table import diets
 from procvid.plan.detour.wishes import Wishes, joined, wishes_of, wishes_to_json
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.recipe.written import recipe_text
@@ -34,8 +35,8 @@ MARKS = {"kept": " ", "changed": "~", "new": "+", "dropped": "-"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
-        "Change a recipe: show what stays and what changes, and write the new recipe, or make the "
-        "video of a run again with only the clips that change."
+        "Change a recipe: show what stays and what changes, and write the new recipe, or remake the "
+        "video of a run, generating only the clips that change."
     )
     parser.add_argument("recipe", metavar="RECIPE|RUN", help="recipe file, or run folder")
     parser.add_argument(
@@ -43,8 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="THING",
         action="append",
         default=[],
-        help="food or tool to do without: a known substitute takes its place, or it is left out; "
-        "repeatable",
+        help="food or tool to leave out; replaced if a substitute is known; repeatable",
     )
     parser.add_argument(
         "--swap",
@@ -68,14 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='step to add before serving; "2: TEXT" adds it after step 2; repeatable',
     )
     parser.add_argument(
-        "--servings", metavar="N", default="", help="number of servings; 2/4 for 2 instead of 4"
+        "--servings", metavar="N", default="", help="number of servings; 2/4 scales from 4 to 2"
     )
     parser.add_argument(
         "--diet",
         metavar="DIET",
         action="append",
         default=[],
-        help="diet to keep, such as vegan or gluten-free; repeatable",
+        help=f"diet to follow: {', '.join(diets())}; repeatable",
     )
     parser.add_argument(
         "--ask",

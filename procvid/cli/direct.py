@@ -31,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
         'Find or write a recipe for a goal, such as "How to make a carrot omelette". Without a '
-        "language model the nearest recipe of a folder is changed; no recipe is invented."
+        "language model, procvid adapts the closest recipe in a folder. It never invents one."
     )
     parser.add_argument("goal", metavar="GOAL", help="what to cook, at most 30 words")
-    parser.add_argument("--out", metavar="FILE", help="file for the recipe")
+    parser.add_argument("--out", metavar="FILE", help="file to write the recipe to")
     parser.add_argument(
         "--recipes",
         metavar="FOLDER",
@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--writer",
         choices=WRITERS,
         default="auto",
-        help="recipes, or openai for a language model (OPENAI_API_KEY); auto asks a language model "
-        "if there is a key and no --recipes (default: auto)",
+        help="recipes: adapt a recipe; openai: ask a language model (OPENAI_API_KEY); auto: openai if a "
+        "key is set and --recipes is not (default: auto)",
     )
     parser.set_defaults(run=make)
 
@@ -88,13 +88,17 @@ def _nearest(goal: Goal, folder: Path) -> tuple[Recipe, Plan]:
     found = direct(goal, _recipes_of(folder))
     if found.detour is None:
         print(recipe_text(found.recipe))
-        print(f"Note: This is {found.source!r} from {printable(folder)}, as it is.")
+        print(f"Note: This is {found.source!r} from {_named(folder)}, as it is.")
     else:
         show_detour(found.detour)
-        print(f"Note: This is {found.source!r} from {printable(folder)}, with these changes.")
+        print(f"Note: This is {found.source!r} from {_named(folder)}, with these changes.")
     for note in found.notes if found.detour is None else ():
         print(f"Note: {note}")
     return found.recipe, found.plan
+
+
+def _named(folder: Path) -> str:
+    return "the examples" if folder == EXAMPLES else printable(folder)
 
 
 def _recipes_of(folder: Path) -> dict[str, Recipe]:

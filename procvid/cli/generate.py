@@ -80,8 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storyboard",
         metavar="FILE",
-        help="instead of the video, write a picture of each shot after a quarter of its denoising "
-        "steps, as one PNG file",
+        help="write a PNG preview with one frame per shot, after a quarter of the denoising steps; "
+        "make no video",
     )
     add_takes(parser)
     add_lora(parser, "LoRA to merge into the model")

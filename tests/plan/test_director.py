@@ -41,7 +41,7 @@ def test_the_nearest_recipe_is_taken_and_changed(recipes, goal, source, swaps):
 @pytest.mark.parametrize(
     ("goal", "reason"),
     [
-        ("How to make a tuna sandwich", "None of 10 recipes is like 'tuna sandwich'"),
+        ("How to make a tuna sandwich", "None of 10 recipes is like 'How to make a tuna sandwich'"),
         ("mushroom soup", "None of 10 recipes is like"),
         ("the meaning of life", "None of 10 recipes is like"),
         ("cucumber salad without tomatoes", "no substitute is known"),

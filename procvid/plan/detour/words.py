@@ -121,7 +121,8 @@ def foods_named(text: str) -> Iterator[str]:
         noun = lexicon().noun_at(tokens, index)
         length = noun[1] if noun is not None else 1
         is_verb = index in starts and _is_verb(tokens, index + length)
-        if noun is not None and noun[0].role == "food" and not is_verb:
+        part = _is_part(text, tokens[index].start, tokens[index + length - 1].end)
+        if noun is not None and noun[0].role == "food" and not (is_verb or part):
             yield noun[0].name
         index += length
 
@@ -212,9 +213,10 @@ def _places(text: str, thing: Thing) -> Iterator[_Named]:
 
 def _is_part(text: str, start: int, end: int) -> bool:
     """Return True for a part of a joined word: "nut-free", "whole-milk ricotta"."""
-    return text[end : end + 1] == "-" or (
-        text[start - 1 : start] == "-" and text[end : end + 1] == " " and _begins_item(text[end:])
-    )
+    if text[end : end + 1] == "-":
+        return True
+    joined = text[start - 1 : start] == "-" or "-" in text[start:end]
+    return joined and text[end : end + 1] == " " and _begins_item(text[end:])
 
 
 def _match(tokens: tuple[Word, ...], index: int, thing: Thing) -> tuple[int, bool]:

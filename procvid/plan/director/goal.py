@@ -58,7 +58,7 @@ def read_goal(text: str) -> Goal:
         raise InputError("The goal is empty.", 'Write "How to make a carrot omelette".')
     if len(line) > MAX_GOAL_CHARS or len(line.split()) > MAX_GOAL_WORDS:
         raise InputError(
-            f"The goal has {len(line.split())} words.",
+            f"The goal has {len(line.split())} words and {len(line)} characters.",
             f"Use at most {MAX_GOAL_WORDS} words and {MAX_GOAL_CHARS} characters.",
         )
     bad = sorted({word.text for word in words(line)} & DANGEROUS)

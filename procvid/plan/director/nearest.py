@@ -60,10 +60,10 @@ def direct(goal: Goal, recipes: Mapping[str, Recipe]) -> Directed:
     best = max(recipes.values(), key=lambda recipe: _score(goal, recipe), default=None)
     if best is None or _score(goal, best) < LEAST_SCORE:
         titles = ", ".join(recipe.title for recipe in list(recipes.values())[:LISTED])
-        more = ", ..." if len(recipes) > LISTED else ""
+        more = " and others." if len(recipes) > LISTED else "."
         raise InputError(
-            f"None of {len(recipes)} recipes is like {' '.join(goal.dish)!r}.",
-            f"They are {titles}{more}. Name others with --recipes, or set OPENAI_API_KEY.",
+            f"None of {len(recipes)} recipes is like {goal.text!r}.",
+            f"They are {titles}{more} Name others with --recipes, or set OPENAI_API_KEY.",
         )
     recipe = cut_into_shots(best)
     plan = with_recipe_steps(plan_recipe(recipe), recipe)
