@@ -15,7 +15,7 @@ from lab.all_figures import FIGURES, MODELS, PAGES, Figure, main, models_revisio
 from lab.command import ASSETS
 
 DOCS = Path(__file__).parents[2] / "docs"
-EARLIER = ("metrics.md", "lora.md")
+EARLIER = ("lora.md",)
 """Pages whose figures are still of earlier models."""
 
 
