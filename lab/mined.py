@@ -392,7 +392,7 @@ def parser() -> Parser:
     made.add_argument(
         "--random", metavar="N", type=count, default=RANDOM_GRAMMARS, help="random grammars"
     )
-    made.add_argument("--repeats", metavar="N", type=count, default=5, help="draws of smaller sets")
+    made.add_argument("--repeats", metavar="N", type=count, default=3, help="draws of smaller sets")
     made.add_argument(
         "--notes",
         action="store_true",
@@ -412,28 +412,32 @@ def measure(arguments: argparse.Namespace) -> None:
     if arguments.notes:
         measure_notes(arguments)
         return
-    sizes = [size for size in SIZES if size < arguments.recipes] + [arguments.recipes]
-    sets = _grammars(arguments.random)
     print("Each cell: precision / recall.")
     print(f"| grammars | recipes | errors | {' | '.join(KINDS)} |")
     print("| --- " * (len(KINDS) + 3) + "|")
-    for kind, grammars in sets.items():
+    for kind, grammars in _grammars(arguments.random).items():
         for errors in (0.0, ERRORS):
-            total = {size: [Agreement() for _ in KINDS] for size in sizes}
-            for seed, (name, grammar) in enumerate(grammars.items()):
-                plans = list(random_plans(grammar, arguments.recipes, seed, errors=errors))
-                for size in sizes:
-                    repeats = arguments.repeats if size < len(plans) else 1
-                    for found in _mined_from(plans, size, repeats, name):
-                        for one, what, true in zip(
-                            total[size], found, true_of(grammar), strict=True
-                        ):
-                            one.add(what, true)
-                        if arguments.verbose and size == arguments.recipes:
-                            _print_differences(name, found, true_of(grammar))
-            for size, agreements in total.items():
+            for size, agreements in compare(grammars, errors, arguments).items():
                 cells = " | ".join(one.words for one in agreements)
                 print(f"| {len(grammars)} {kind} | {size} | {errors:.0%} | {cells} |", flush=True)
+
+
+def compare(
+    grammars: Mapping[str, Grammar], errors: float, arguments: argparse.Namespace
+) -> dict[int, list[Agreement]]:
+    """Return the agreement in edges, key steps, optional steps and alternatives, by recipes."""
+    sizes = [size for size in SIZES if size < arguments.recipes] + [arguments.recipes]
+    total = {size: [Agreement() for _ in KINDS] for size in sizes}
+    for seed, (name, grammar) in enumerate(grammars.items()):
+        plans = list(random_plans(grammar, arguments.recipes, seed, errors=errors))
+        for size in sizes:
+            repeats = arguments.repeats if size < len(plans) else 1
+            for found in _mined_from(plans, size, repeats, name):
+                for one, what, true in zip(total[size], found, true_of(grammar), strict=True):
+                    one.add(what, true)
+                if arguments.verbose and size == arguments.recipes:
+                    _print_differences(name, found, true_of(grammar))
+    return total
 
 
 def measure_notes(arguments: argparse.Namespace) -> None:

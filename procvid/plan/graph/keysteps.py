@@ -24,6 +24,8 @@ STAPLE_WEIGHT = 1 / 3
 """What salt, oil or water counts beside other foods."""
 MIN_FIT = 0.35
 """What a step that names nothing fits any key step of its action, as "stir well" does."""
+LARGE = 0.25
+"""Part of the largest key step of an action that another must have for such a step to join it."""
 MIN_SHARE = 0.15
 """Share of recipes below which a step is no key step: what is misread at random is rarer."""
 MIN_THING = 0.1
@@ -152,7 +154,7 @@ def _clustered(counts: Mapping[StepSignature, int]) -> dict[StepSignature, int]:
     """Return the number of the cluster of each signature.
 
     What its text names decides: a step that names nothing ("stir well") joins the cluster of its
-    action that is most like what the planner supposes, or the largest.
+    action that is most like what the planner supposes, but no small one.
     """
     cluster_of: dict[StepSignature, int] = {}
     by_action = defaultdict[str, list[StepSignature]](list)
@@ -164,8 +166,9 @@ def _clustered(counts: Mapping[StepSignature, int]) -> dict[StepSignature, int]:
         sizes = [sum(counts[member] for member in group) for group in groups]
         for signature in signatures if named else ():
             if not signature.named:
-                alike = [_mean_likeness(signature, group, counts) for group in groups]
-                best = max(range(len(groups)), key=list(zip(alike, sizes, strict=True)).__getitem__)
+                large = [at for at, size in enumerate(sizes) if size >= LARGE * max(sizes)]
+                alike = {at: _mean_likeness(signature, groups[at], counts) for at in large}
+                best = max(large, key=lambda at: (alike[at], sizes[at]))
                 groups[best].append(signature)
         first = len(set(cluster_of.values()))
         cluster_of |= {member: first + at for at, group in enumerate(groups) for member in group}
