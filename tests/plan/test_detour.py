@@ -226,6 +226,13 @@ def test_what_is_still_named_or_lacking_is_said():
     assert any("Step 1 still has sliced carrot" in n for n in detour(sliced, skip=["1"]).notes)
 
 
+def test_a_food_that_is_there_already_is_said():
+    made = detour(RICE, swap=["butter=rice"])
+    assert any("Rice is in the recipe already" in note for note in made.notes)
+    titled = RICE.replace("Fried rice", "Best Onion Pan")
+    assert detour(titled, swap=["onion=sweet potato"]).recipe.title == "Best Sweet Potato Pan"
+
+
 def test_a_new_food_of_a_new_step_is_an_ingredient():
     made = detour(RICE, add=["Chop the parsley and sprinkle it over the rice."])
     assert made.lines == (("", "parsley"),) and made.recipe.ingredients[-1] == "parsley"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from procvid.errors import InputError
 from procvid.plan.detour.table import Substitution, allowed_for, excluded_by, substitutes
@@ -44,9 +45,12 @@ def explicit_swap(recipe: Recipe, plan: Plan, old: str, new: str) -> Swap:
     if thing.name == instead.name and thing.words == instead.words:
         raise InputError(f"The swap of {old} with itself changes nothing.", "Name another thing.")
     known = substitutes(thing.name, uses_of(plan, thing.name))
+    twice = (f"{_sentence(new)} is in the recipe already. Check its amount.",)
+    there = twice if is_in(recipe, plan, new) and instead.name != thing.name else ()
     row = next((row for row in known if _same_kind(row.instead, instead.name)), None)
     if row is not None:
-        return _swap(thing, row, new)
+        swap = _swap(thing, row, new)
+        return replace(swap, notes=(*swap.notes, *there))
     roles = [one.entry.role for one in (thing, instead) if one.entry is not None]
     if len(roles) == 2 and roles.count("food") == 1:
         raise InputError(
@@ -59,7 +63,7 @@ def explicit_swap(recipe: Recipe, plan: Plan, old: str, new: str) -> Swap:
         if better
         else ()
     )
-    return Swap(thing.words, new, notes)
+    return Swap(thing.words, new, (*notes, *there))
 
 
 def chosen_swap(

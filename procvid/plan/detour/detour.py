@@ -25,6 +25,7 @@ from procvid.plan.detour.words import (
     with_verb,
     without_pronoun,
 )
+from procvid.plan.language.english import UNITS
 from procvid.plan.language.verbs import names_action
 from procvid.plan.recipe.parse import MAX_STEPS
 from procvid.plan.recipe.servings import serves, servings_in
@@ -92,7 +93,7 @@ def make_detour(recipe: Recipe, plan: Plan, wishes: Wishes) -> Detour:
     for swap in swaps:
         shots = _with_swap(shots, plan, swap)
         lines = [_line(line, swap) for line in lines]
-        title = replaced(title, thing_of(swap.old), thing_of(swap.new)) if swap.new else title
+        title = _title(title, swap)
     shots = _with_added(recipe, plan, shots, wishes.add)
     lines, old_lines = _with_added_foods(recipe, shots, lines)
     there = servings_in(recipe.notes)
@@ -224,6 +225,17 @@ def _is_first(plan: Plan, shot: DetourShot, name: str) -> bool:
     return bool(foods) and foods[0] == name
 
 
+def _title(title: str, swap: Swap) -> str:
+    """Return the title with a swap, in capitals if the title has them."""
+    if not swap.new:
+        return title
+    new = thing_of(swap.new)
+    capitals = [word[0].isupper() for word in title.split() if word[0].isalpha()]
+    if len(capitals) > 1 and sum(capitals) > 0.6 * len(capitals):
+        new = replace(new, words=" ".join(w[:1].upper() + w[1:] for w in new.words.split()))
+    return replaced(title, thing_of(swap.old), new)
+
+
 def _with_tool(text: str, tool: str) -> str:
     article = "an" if tool[0] in "aeiou" else "a"
     end = len(text.rstrip(".!"))
@@ -239,7 +251,8 @@ def _line(line: str, swap: Swap) -> str:
         if swap.amount:
             return f"{swap.new} instead of {line} ({swap.amount})"
         instead = thing_of(swap.new)
-        counted = re.match(r"[\s*-]*[\d½¼¾⅓⅔]+ [a-z ]+$", line.split(",")[0], re.IGNORECASE)
+        counted = re.match(r"[\s*-]*[\d½¼¾⅓⅔]+ ([a-z]+)[a-z ]*$", line.split(",")[0], re.IGNORECASE)
+        counted = None if counted and counted[1].lower() in UNITS else counted
         if counted and not instead.counted and old.counted and swap.factor in ("", "1"):
             return f"{swap.new} instead of {line}"
         new = replaced(line, old, instead)

@@ -82,7 +82,8 @@ class Thing:
         """Return True for a thing that has a plural in a recipe: an egg, a pan, but not butter."""
         if self.entry is None or self.entry.role != "food":
             return True
-        return self.group in COUNTED and self.name not in UNCOUNTED
+        many = self.group in COUNTED or self.name.endswith(("seed", "crumb", "flake"))
+        return many and self.name not in UNCOUNTED
 
 
 @dataclass(frozen=True)
