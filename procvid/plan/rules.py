@@ -21,6 +21,7 @@ from procvid.plan.language.english import NO_FOODS, is_known, is_number
 from procvid.plan.language.lexicon import Entry, phrase, plurals, words
 from procvid.plan.language.mention import Mention
 from procvid.plan.language.reading import OwnFoods, own_foods, read_step
+from procvid.plan.recipe.servings import other_notes
 from procvid.plan.writing.prompt import enhance
 from procvid.plan.writing.wording import DEVICES
 from procvid.types import Plan, PlannedObject, Recipe, StepPlan
@@ -53,7 +54,7 @@ def plan_recipe(recipe: Recipe) -> Plan:
         kitchen.list_ingredients(_listed(line, own), served=bool(SERVED_LINE.search(line.lower())))
     readings = [read_step(text, own) for text in recipe.steps]
     steps: list[StepPlan] = []
-    notes = list(recipe.notes)
+    notes = other_notes(recipe.notes)
     for number, (text, reading) in enumerate(zip(recipe.steps, readings, strict=True), start=1):
         kitchen.named_later = frozenset(
             m.entry.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import gradio as gr
@@ -107,8 +108,13 @@ Some buttons have a name that differs from their visible text. Message boxes nes
 button, and replace the title of an error. A refused picture gets advice instead of "image/*".
 """
 
-CSS = "\n".join(
-    file.read_text(encoding="utf-8")
-    for file in sorted((Path(__file__).parent / "css").glob("*.css"))
+CSS = re.sub(
+    r"\s*([{};])\s*",
+    r"\1",
+    " ".join(
+        " ".join(file.read_text(encoding="utf-8").split())
+        for file in sorted((Path(__file__).parent / "css").glob("*.css"))
+    ),
 )
-"""The style sheets in `css/`, one for each page and one for all, in the order of their names."""
+"""The style sheets in `css/`, one for each page and one for all, in the order of their names, without the
+spaces that mean nothing."""

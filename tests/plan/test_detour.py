@@ -233,6 +233,35 @@ def test_a_food_that_is_there_already_is_said():
     assert detour(titled, swap=["onion=sweet potato"]).recipe.title == "Best Sweet Potato Pan"
 
 
+def test_ground_beef_is_the_beef_of_the_steps():
+    text = RICE.replace("1 onion, diced", "1 pound ground beef").replace("onions", "beef")
+    made = detour(text.replace("onion", "beef"), swap=["ground beef=ground turkey"])
+    assert "beef" not in str(made.recipe.steps) and "turkey" in made.recipe.steps[1]
+
+
+def test_a_new_step_stays_whole_steps_apart():
+    text = "Soup\n\n1. Boil the carrot in a pot.\n2. Dice the bread and serve the soup in a bowl.\n"
+    made = detour(text, add=["Season with salt."])
+    assert [(step.kind, step.text) for step in made.steps][1] == ("new", "Season with salt.")
+    inside = detour(RICE, add=["2a: Season with salt."])
+    assert [s.text for s in inside.plan.steps][1:4] == [
+        "Dice the onion.",
+        "Season with salt.",
+        "Fry it in the butter for 5 minutes.",
+    ]
+
+
+def test_garlic_powder_takes_no_place_of_garlic():
+    made = detour(RICE.replace("onion", "garlic"), without=["garlic"])
+    assert not any("powder" in swap.new for swap in made.swaps)
+
+
+def test_the_yield_of_a_page_is_its_servings():
+    page = '{"@type": "Recipe", "name": "Rice", "recipeYield": ["4", "4 servings"], '
+    page += '"recipeIngredient": ["200 g rice"], "recipeInstructions": ["Boil the rice in a pot."]}'
+    assert detour(page, servings="2").lines == (("200 g rice", "100 g rice"),)
+
+
 def test_a_new_food_of_a_new_step_is_an_ingredient():
     made = detour(RICE, add=["Chop the parsley and sprinkle it over the rice."])
     assert made.lines == (("", "parsley"),) and made.recipe.ingredients[-1] == "parsley"

@@ -123,9 +123,9 @@ def test_the_page_uses_the_scripts(app: gr.Blocks) -> None:
     scripts = [event.js for event in app.fns.values()]
     names = ("REMEMBER", "REMEMBER_PAIR", "LIST", "WATCH")
     counts = {name: scripts.count(getattr(browser, name)) for name in names}
-    # Two buttons make runs, one makes twins. The list is read when the library is opened, searched,
+    # Three buttons make runs, one makes twins. The list is read when the library is opened, searched,
     # filtered or pressed, when another tab has changed it, and twice by the Evaluate tab.
-    assert counts == {"REMEMBER": 2, "REMEMBER_PAIR": 1, "LIST": 7, "WATCH": 1}
+    assert counts == {"REMEMBER": 3, "REMEMBER_PAIR": 1, "LIST": 7, "WATCH": 1}
     assert browser.KEEP_MEMORY in scripts and scripts.count(browser.READ_MEMORY) == 2
     ids = {getattr(block, "elem_id", None) for block in app.blocks.values()}
     assert {browser.SYNC_RUNS, browser.SYNC_MEMORY} <= ids

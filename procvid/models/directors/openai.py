@@ -16,6 +16,7 @@ from procvid.plan.director.goal import Goal
 from procvid.plan.language.verbs import names_action
 from procvid.plan.prompts import read_prompt
 from procvid.plan.recipe.parse import MAX_STEP_CHARS, MAX_TITLE_CHARS
+from procvid.plan.recipe.servings import serves
 from procvid.types import ModelInfo, Recipe
 
 MOST_INGREDIENTS, MOST_STEPS = 15, 10
@@ -78,7 +79,7 @@ class OpenAIDirector:
             lambda answer: _step_problems(answer, goal),
         )
         steps = tuple(clean_words(step, MAX_STEP_CHARS) for step in made.steps)
-        return Recipe(title, steps, lines, (f"Serves {dish.servings}.",))
+        return Recipe(title, steps, lines, (serves(dish.servings),))
 
 
 def _dish_problems(answer: DirectedDishAnswer, goal: Goal) -> list[str]:

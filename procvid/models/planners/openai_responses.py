@@ -19,6 +19,7 @@ from procvid.plan.cast import Member, ObjectsAnswer, StepsAnswer, believed
 from procvid.plan.codec import check_plan
 from procvid.plan.language.lexicon import lexicon
 from procvid.plan.prompts import read_prompt
+from procvid.plan.recipe.servings import other_notes
 from procvid.plan.rules import plan_recipe
 from procvid.plan.scripted import Continuity, plan_answered_step, problems_of
 from procvid.plan.shots import with_recipe_steps
@@ -101,7 +102,7 @@ class OpenAIPlanner:
         cast, notes = believed(listed, recipe)
         if not cast:
             raise ServiceError(f"{self._client.model} listed nothing that the recipe contains.")
-        continuity = Continuity(notes=[*recipe.notes, *notes])
+        continuity = Continuity(notes=[*other_notes(recipe.notes), *notes])
         steps = []
         for group in _groups(len(recipe.steps)):
             answer = self._client.ask(

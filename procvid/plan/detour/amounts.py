@@ -6,6 +6,7 @@ import re
 import unicodedata
 from fractions import Fraction
 
+from procvid.plan.detour.words import thing_of
 from procvid.plan.language.english import UNITS
 from procvid.plan.language.lexicon import lexicon, shown_plural, words
 
@@ -106,7 +107,7 @@ def _counted(rest: str, count: Fraction) -> str:
     single = single[:-1] if single in ("bunche", "pinche", "dashe", "splashe") else single
     if not known:
         single = lexicon().singular(word) or word
-        if noun is not None and noun[0].group not in COUNTED:
+        if noun is not None and not (noun[0].group in COUNTED and thing_of(word).counted):
             return rest
     form = single if count <= 1 else shown_plural(single)
     return rest[: last.start] + form + rest[last.end :]

@@ -41,13 +41,20 @@ def texts_of(recipe: Recipe) -> list[str]:
 def left_over(recipe: Recipe, swaps: Sequence[Swap], wishes: Wishes) -> Iterator[str]:
     """Yield a sentence for each text that still names what was replaced, left out or excluded."""
     texts = texts_of(recipe)
+    bought = {food for line in recipe.ingredients for food in foods_named(line)}
     for diet in wishes.diet:
         foods = dict.fromkeys(
-            food for text in texts for food in foods_named(text) if not allowed_for(food, diet)
+            food
+            for text in texts
+            for food in foods_named(text)
+            if not allowed_for(food, diet)
+            and (food in bought or not bought or thing_of(food).group != "made")
         )
         if foods:
             yield f"Still named and not {diet}: {', '.join(foods)}. Use a {diet} kind, or swap it."
     for swap in swaps:
+        if names(recipe.title, thing_of(swap.old)):
+            yield f"The title still names {swap.old}."
         forms = (swap.old, *(f"{form}" for form in plurals(swap.old)))
         left = re.compile(rf"\b(?:{'|'.join(map(re.escape, forms))})\b(?!-)", re.IGNORECASE)
         steps = [

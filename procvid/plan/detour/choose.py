@@ -16,11 +16,12 @@ from procvid.types import Plan, Recipe
 
 OPTIONAL = frozenset({"spice", "herb", "nut"})
 """Groups of foods that a dish can do without."""
-KEPT_FORMS = frozenset({"canned", "dried", "frozen", "fresh"})
-"""The same food in another form takes no place of it: whoever does without tomato wants no can."""
+KEPT_FORMS = frozenset("canned dried frozen fresh powder flakes granules paste salt juice".split())
+"""The same food in another form takes no place of it: whoever does without garlic wants no powder."""
 MADE = frozenset({"made", "bread"})
 """Groups of foods that a recipe may make of others."""
 LISTED = 8
+FEW_FOODS = 4
 
 
 def foods_of(recipe: Recipe) -> list[str]:
@@ -131,6 +132,12 @@ def diet_swaps(
     return found
 
 
+def _is_form(one: str, of: str) -> bool:
+    """Return True for garlic powder and canned tomato, forms of garlic and tomato."""
+    rest = one.replace(of, "").split() if of in one else []
+    return bool(rest) and all(word in KEPT_FORMS for word in rest)
+
+
 def _check_thing(name: str) -> None:
     """Raise InputError for words that name no thing: "1", "the", "boil", "<b>"."""
     tokens = words(name)
@@ -178,7 +185,7 @@ def _first(
         row
         for row in substitutes(thing.name, uses_of(plan, thing.name) | actions)
         if row.instead not in unwanted
-        and row.instead.split()[0] not in KEPT_FORMS
+        and not _is_form(row.instead, thing.name)
         and all(allowed_for(row.instead, diet) for diet in diets)
     ]
     return rows[0] if rows else None
@@ -210,12 +217,14 @@ def _is_number(text: str) -> bool:
 
 
 def _is_main(plan: Plan, thing: Thing) -> bool:
-    """Return True if the title names the food, or half of the steps show it first."""
+    """Return True if the title names the food, or half of the steps of a dish of few foods show it first."""
     shown = 0
     for step in plan.steps:
         foods = [item.name for item in step.objects if item.role == "food"]
         shown += thing.name in foods[:1]
-    return names(plan.title, thing) or 2 * shown >= len(plan.steps)
+    all_foods = {o.name for step in plan.steps for o in step.objects if o.role == "food"}
+    few = len(all_foods) <= FEW_FOODS
+    return names(plan.title, thing) or (few and 2 * shown >= len(plan.steps))
 
 
 def _sentence(text: str) -> str:

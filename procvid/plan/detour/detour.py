@@ -164,7 +164,9 @@ def _without_steps(recipe: Recipe, plan: Plan, skip: Sequence[str]) -> list[Deto
 
 
 def _swaps(recipe: Recipe, plan: Plan, wishes: Wishes) -> list[Swap]:
-    swaps = [explicit_swap(recipe, plan, *pair) for pair in wishes.swap]
+    swaps = []
+    for pair in wishes.swap:
+        swaps += [explicit_swap(recipe, plan, *pair), *_head_swap(recipe, *pair)]
     taken = {swap.old for swap in swaps}
     swaps += [
         chosen_swap(recipe, plan, name, wishes.diet, wishes.without) for name in wishes.without
@@ -175,6 +177,17 @@ def _swaps(recipe: Recipe, plan: Plan, wishes: Wishes) -> list[Swap]:
         swaps += found
         taken |= {swap.old for swap in found}
     return swaps
+
+
+def _head_swap(recipe: Recipe, old: str, new: str) -> list[Swap]:
+    """Return the swap of beef with turkey for ground beef with ground turkey, if nothing else is beef."""
+    head, instead = thing_of(old.split()[-1]), thing_of(new.split()[-1])
+    if head.name == thing_of(old).name or head.entry is None or head.name == instead.name:
+        return []
+    rest = [replaced(line, thing_of(old), thing_of(new)) for line in recipe.ingredients]
+    if any(names(line, head) for line in rest):
+        return []
+    return [Swap(head.words, instead.words)] if any(names(t, head) for t in recipe.steps) else []
 
 
 def _with_swap(shots: Sequence[DetourShot], plan: Plan, swap: Swap) -> list[DetourShot]:
@@ -275,8 +288,9 @@ def _with_added(
         after, text = after_and_text(wish)
         group += 1
         cut = cut_into_shots(Recipe("", (text,)), mode_of(recipe)).steps
-        new = [DetourShot(one, 0, group) for one in cut]
         at = _place(plan, found, after)
+        inside = 0 < at < len(found) and found[at - 1].group == found[at].group
+        new = [DetourShot(one, 0, found[at].group if inside else group) for one in cut]
         found[at:at] = new
     return found
 
@@ -308,9 +322,9 @@ def _place(plan: Plan, shots: Sequence[DetourShot], after: str) -> int:
         if not numbers:
             raise InputError(f"Step {after[:20]} does not exist.", f"Choose {choices(plan)}.")
         return max((i + 1 for i, s in enumerate(shots) if 0 < s.old <= max(numbers)), default=0)
-    last = shots[-1] if shots else None
-    serves = last is not None and last.old and plan.steps[last.old - 1].action == "serve"
-    return len(shots) - 1 if serves else len(shots)
+    last = [shot for shot in shots if shot.group == shots[-1].group] if shots else []
+    serves = any(shot.old and plan.steps[shot.old - 1].action == "serve" for shot in last)
+    return len(shots) - len(last) if serves else len(shots)
 
 
 def _factor(servings: str, there: int) -> tuple[Fraction, int]:

@@ -24,3 +24,8 @@ def servings_in(lines: Iterable[str]) -> int:
 def serves(count: int) -> str:
     """Return the line that names the servings."""
     return f"Serves {count}"
+
+
+def other_notes(notes: Iterable[str]) -> list[str]:
+    """Return the notes of a recipe without the line that names the servings."""
+    return [note for note in notes if not re.fullmatch(r"Serves \d{1,3}", note)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -16,6 +17,7 @@ from procvid.plan.recipe.layout import (
     skip_heading,
 )
 from procvid.plan.recipe.lines import undress
+from procvid.plan.recipe.servings import serves, servings_in
 
 Json = object
 Fields = dict[str, Json]
@@ -160,6 +162,9 @@ def sections_of(found: list[Fields]) -> RecipeSections:
         sections.notes.append(f"The JSON holds {len(found)} recipes; this is the first one.")
     title = next((fields[k] for k in TITLE_KEYS if isinstance(fields.get(k), str)), "")
     sections.title = _line(str(title), sections)
+    count = servings_in(f"{number} servings" for number in _numbers(fields.get("recipeyield")))
+    if count:
+        sections.notes.append(serves(count))
     steps = next((fields[k] for k in STEP_KEYS if fields.get(k)), None)
     listed = next((fields[k] for k in INGREDIENT_KEYS if fields.get(k)), None)
     sections.ingredients = [
@@ -175,6 +180,14 @@ def sections_of(found: list[Fields]) -> RecipeSections:
     else:
         _add(steps, sections, 0)
     return sections
+
+
+def _numbers(value: Json) -> Iterator[int]:
+    """Yield the numbers of a yield: 4, "4", "4 servings", ["4", "4 servings"]."""
+    for item in value if isinstance(value, list) else [value]:
+        found = re.search(r"\d{1,3}", str(item)) if isinstance(item, str | int) else None
+        if found and not isinstance(item, bool):
+            yield int(found[0])
 
 
 def _line(text: str, sections: RecipeSections) -> str:
