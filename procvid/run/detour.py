@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -310,8 +310,3 @@ def _relabel(folder: Path, parts: Parts, source: str) -> None:
     rows = with_rows(named, facts, store.crops.pictures, store.image_vectors, store.text_vectors)
     shutil.rmtree(folder)
     save_store(rows, folder)
-
-
-def taken_steps(records: Sequence[StepRecord]) -> list[int]:
-    """Return the numbers of the steps whose clips were taken over."""
-    return [record.step for record in records if record.taken_from]

@@ -7,7 +7,6 @@ from procvid.types import Plan, PlannedObject, StepPlan
 
 FRYING = frozenset({"fry", "melt", "grill", "heat", "toast"})
 BAKING = frozenset({"bake"})
-ALONE = frozenset({"fry", "boil", "poach", "bake", "grill", "slice", "dice", "peel"})
 DOUGH = frozenset({"flour", "sugar", "dough", "batter", "baking powder", "yeast", "cornmeal"})
 WHIPPING = frozenset("whip whipped whisk whisked beat peaks".split())
 COATING = frozenset("coat dredge dip brush breaded egg wash".split())

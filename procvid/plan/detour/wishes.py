@@ -45,7 +45,6 @@ class Wishes:
         return not any(getattr(self, one.name) for one in fields(self))
 
 
-NO_WISHES = Wishes()
 LABELS = {
     "without": "--without",
     "swap": "--swap",
