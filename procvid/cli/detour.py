@@ -13,12 +13,12 @@ from procvid.errors import InputError, RunError
 from procvid.plan.detour.detour import Detour, make_detour
 from procvid.plan.detour.diff import StepDiff
 from procvid.plan.detour.table import diets
-from procvid.plan.detour.wishes import Wishes, joined, wishes_of, wishes_to_json
+from procvid.plan.detour.wishes import Wishes, joined, wishes_of
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.recipe.written import recipe_text
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots, with_recipe_steps
-from procvid.run.detour import DetourOf, wishes_there
+from procvid.run.detour import DetourOf, asked_json, asked_there, check_same_detour
 from procvid.run.folder import RUN, RunFolder, read_run
 from procvid.run.story import make_video
 from procvid.settings import user_path
@@ -110,8 +110,10 @@ def make(arguments: argparse.Namespace) -> None:
     )
     path = user_path(arguments.recipe)
     out = user_path(arguments.out) if arguments.out else None
-    if out is not None and wishes_there(out):
-        _go_on(out, path, wishes, arguments.json)
+    if out is not None and asked_there(out):
+        # The earlier run is not needed any more.
+        check_same_detour(out, asked_json(wishes, arguments.ask or ""))
+        _generate(read_run(out).request, out, None, arguments.json)
         return
     if not path.is_dir():
         recipe = cut_into_shots(read_recipe(path))
@@ -124,7 +126,7 @@ def make(arguments: argparse.Namespace) -> None:
             _say(arguments.json, f"Recipe: {printable(out)}")
         return
     request, plan = _run_of(path)
-    wishes = _with_asked(request.recipe, plan, wishes, arguments)
+    typed, wishes = wishes, _with_asked(request.recipe, plan, wishes, arguments)
     detour = make_detour(request.recipe, plan, wishes)
     _show(detour, arguments.json)
     if out is None:
@@ -134,7 +136,8 @@ def make(arguments: argparse.Namespace) -> None:
             f"The folder {str(out)!r} holds another run.", "Choose a new folder for --out."
         )
     changed = dataclasses.replace(request, recipe=detour.recipe)
-    _generate(changed, out, DetourOf(path, wishes, detour), arguments.json)
+    asked = DetourOf(path, wishes, detour, arguments.ask or "", typed)
+    _generate(changed, out, asked, arguments.json)
 
 
 def _with_asked(
@@ -160,13 +163,6 @@ def _run_of(path: Path) -> tuple[GenerateRequest, Plan]:
     if plan is None:
         raise RunError("The run has no plan yet.", "Finish it with `procvid generate` first.")
     return run.record.request, plan
-
-
-def _go_on(out: Path, source: Path, wishes: Wishes, as_json: bool) -> None:
-    """Go on with a detour that was begun; the earlier run is not needed any more."""
-    if wishes_there(out) != wishes_to_json(wishes):
-        raise RunError(f"The folder {str(out)!r} holds another detour.", "Choose another --out.")
-    _generate(read_run(out).request, out, None, as_json)
 
 
 def _generate(request: GenerateRequest, out: Path, detour: DetourOf | None, as_json: bool) -> None:

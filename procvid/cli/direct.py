@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from itertools import islice
 from pathlib import Path
 
 from procvid.cli.detour import show_detour
-from procvid.errors import InputError, ProcvidError
+from procvid.cli.plan import recipes_in
+from procvid.errors import InputError
 from procvid.plan.director.goal import Goal, read_goal
 from procvid.plan.director.nearest import direct
 from procvid.plan.director.safety import safety_notes
-from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.recipe.written import recipe_text
 from procvid.plan.shots import cut_into_shots
 from procvid.settings import user_path
@@ -22,7 +23,6 @@ from procvid.wiring.wishes import build_director, has_language_model
 
 WRITERS = ("auto", "recipes", "openai")
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SUFFIXES = (".txt", ".md", ".json", ".html")
 MOST_RECIPES = 2_000
 BY_MODEL = "A language model wrote this recipe. Nobody has cooked it or checked that it is safe."
 
@@ -101,21 +101,15 @@ def _named(folder: Path) -> str:
     return "the examples" if folder == EXAMPLES else printable(folder)
 
 
-def _recipes_of(folder: Path) -> dict[str, Recipe]:
-    """Return the recipes in a folder, by file name. Skip files that are none.
+def _recipes_of(folder: Path) -> list[Recipe]:
+    """Return the recipes in a folder. Skip files that are none.
 
     Raises:
         InputError: The folder does not exist, or holds no recipe.
     """
     if not folder.is_dir():
         raise InputError(f"The folder {str(folder)!r} does not exist.", "Name one with --recipes.")
-    found: dict[str, Recipe] = {}
-    for file in sorted(folder.rglob("*")):
-        if file.suffix in SUFFIXES and file.is_file() and len(found) < MOST_RECIPES:
-            try:
-                found[file.name] = read_recipe(file)
-            except ProcvidError:
-                continue
+    found = list(islice(recipes_in(folder, []), MOST_RECIPES))
     if not found:
         raise InputError(f"The folder {str(folder)!r} holds no recipe.", "Name another folder.")
     return found

@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from procvid.cli.arguments import UsageError, add_json, add_planner
-from procvid.cli.plan import print_head
+from procvid.cli.plan import print_head, recipes_in
 from procvid.data.recipes import curated_recipes, is_curation
-from procvid.errors import InputError, RecipeError, RunError
+from procvid.errors import InputError, RunError
 from procvid.plan.graph.graph import TaskGraph, task_graph
 from procvid.plan.graph.habits import habits
 from procvid.plan.graph.mined import MinedGraph, mine
@@ -27,7 +26,7 @@ from procvid.run.folder import RunFolder, read_run
 from procvid.settings import user_path
 from procvid.storage.atomic import write_text
 from procvid.storage.text import printable
-from procvid.types import Plan, Recipe
+from procvid.types import Plan
 from procvid.wiring import run as wiring
 
 MINE = "mine"
@@ -138,7 +137,7 @@ def mine_graph(arguments: argparse.Namespace) -> None:
             f"{str(folder)!r} is not a folder.", "Give a folder of recipes of one dish."
         )
     planner, unread, dish = wiring.build_planner("rules"), list[str](), arguments.dish or ""
-    recipes = curated_recipes(folder) if is_curation(folder) else _recipes_in(folder, unread)
+    recipes = curated_recipes(folder) if is_curation(folder) else recipes_in(folder, unread)
     chosen = (recipe for recipe in recipes if dish.casefold() in recipe.title.casefold())
     plans = (planner.plan(cut_into_shots(recipe, "auto")) for recipe in chosen)
     mined = mine(plans, printable(dish.strip() or folder.resolve().name or "recipes"))
@@ -153,19 +152,6 @@ def mine_graph(arguments: argparse.Namespace) -> None:
         what = "1 file is no recipe" if len(unread) == 1 else f"{len(unread)} files are no recipes"
         print(printable(f"Note: {what}: {', '.join(unread[:5])}."))
     print(f"Mined graph: {printable(out)}")
-
-
-def _recipes_in(folder: Path, unread: list[str]) -> Iterator[Recipe]:
-    """Yield the recipes of a folder, and list the files that are none."""
-    # Imported here because it takes a second and `procvid graph RECIPE` does not need it.
-    from procvid.cli.batch import SUFFIXES
-
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in SUFFIXES and file.is_file() and not file.name.startswith("."):
-            try:
-                yield read_recipe(file)
-            except RecipeError:
-                unread.append(file.name)
 
 
 def _print_mined(mined: MinedGraph) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from procvid.cli.arguments import add_json, add_planner, add_recipe, add_shots
+from procvid.errors import RecipeError
 from procvid.plan.codec import plan_to_json
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.shots import cut_into_shots
-from procvid.types import Plan, PlannedObject
+from procvid.types import Plan, PlannedObject, Recipe
 from procvid.wiring import run as wiring
 
 
@@ -58,3 +60,21 @@ def print_objects(objects: tuple[PlannedObject, ...]) -> None:
         if item.state_after != item.state_before:
             state = f"{item.state_before} -> {item.state_after}"
         print(f"   - {item.name} ({item.role}, {state}, {item.likelihood.replace('_', ' ')})")
+
+
+def recipes_in(folder: Path, unread: list[str]) -> Iterator[Recipe]:
+    """Yield the recipes of a folder, by file name, and list the files that are none.
+
+    Args:
+        folder: The folder; not those inside it.
+        unread: Gets the names of the files that are no recipes.
+    """
+    # Imported here because it takes a second.
+    from procvid.cli.batch import SUFFIXES
+
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in SUFFIXES and file.is_file() and not file.name.startswith("."):
+            try:
+                yield read_recipe(file)
+            except RecipeError:
+                unread.append(file.name)

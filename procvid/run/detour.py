@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,22 @@ class DetourOf:
 
     Attributes:
         source: Folder of the earlier run.
-        wishes: What was asked for.
+        wishes: What changes.
         detour: The new plan, and what differs.
+        ask: The free wish that a language model read, or "".
+        typed: The wishes without what it read; None if there is no free wish.
     """
 
     source: Path
     wishes: Wishes
     detour: Detour
+    ask: str = ""
+    typed: Wishes | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What a person asked for, as JSON. The same request resumes a detour."""
+        return asked_json(self.typed or self.wishes, self.ask)
 
 
 def begin_detour(run: RunFolder, asked: DetourOf) -> None:
@@ -67,7 +76,7 @@ def begin_detour(run: RunFolder, asked: DetourOf) -> None:
         OutputError: The folder cannot be written.
     """
     if (run.path / DETOUR).exists():
-        check_same_detour(run.path, asked)
+        check_same_detour(run.path, asked.asked)
         return
     source = RunFolder(asked.source, read_run(asked.source))
     plan = source.read_plan()
@@ -85,6 +94,7 @@ def begin_detour(run: RunFolder, asked: DetourOf) -> None:
     value: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "from": source.record.run_id,
+        "asked": asked.asked,
         "wishes": wishes_to_json(asked.wishes),
         "memory_seed": memory_seed(source.record.request.seed, plan) if seed is None else seed,
         "earlier": entries,
@@ -94,23 +104,27 @@ def begin_detour(run: RunFolder, asked: DetourOf) -> None:
     run.earlier = read_earlier(run.path)
 
 
-def check_same_detour(path: Path, asked: DetourOf) -> None:
+def asked_json(wishes: Wishes, ask: str = "") -> dict[str, Any]:
+    """Return typed wishes and a free wish as JSON."""
+    return {**wishes_to_json(wishes), **({"ask": ask} if ask else {})}
+
+
+def check_same_detour(path: Path, asked: Mapping[str, Any]) -> None:
     """Raise RunError if the folder of a detour holds another one."""
-    there = wishes_there(path)
-    if there != wishes_to_json(asked.wishes):
+    if asked_there(path) != asked:
         raise RunError(
             f"The folder {str(path)!r} holds another detour.", "Choose another folder for --out."
         )
 
 
-def wishes_there(path: Path) -> dict[str, Any]:
-    """Return the wishes of the detour in a folder; {} if it holds none.
+def asked_there(path: Path) -> dict[str, Any]:
+    """Return what was asked for in the detour in a folder; {} if it holds none.
 
     Raises:
         RunError: `detour.json` is damaged.
     """
     try:
-        return dict(read_json(path / DETOUR)["wishes"])
+        return dict(read_json(path / DETOUR)["asked"])
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, KeyError, TypeError, ValueError) as error:

@@ -7,13 +7,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from procvid.errors import InputError, OutputError, ProcvidError, RunError
 from procvid.events import Event, to_json
 from procvid.plan.codec import plan_from_json, plan_to_json
-from procvid.run.earlier import read_earlier
+from procvid.run.earlier import EarlierSteps, read_earlier
 from procvid.run.records import (
     RunRecord,
     StepRecord,
@@ -126,14 +127,17 @@ class RunFolder:
         path: The folder.
         record: Identity and progress of the run.
         notes: Messages of `start` for the user.
-        earlier: Steps of an earlier run, if this run is a detour.
     """
 
     def __init__(self, path: Path, record: RunRecord) -> None:
         self.path = path
         self.record = record
         self.notes: tuple[str, ...] = ()
-        self.earlier = read_earlier(path)
+
+    @cached_property
+    def earlier(self) -> EarlierSteps:
+        """Steps of an earlier run, if this run is a detour. Raise RunError if they are damaged."""
+        return read_earlier(self.path)
 
     def start(self) -> None:
         """Clean up after a kill, and check or write `run.json`.

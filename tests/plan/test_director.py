@@ -16,8 +16,8 @@ from procvid.types import Recipe
 
 
 @pytest.fixture(scope="module")
-def recipes() -> dict[str, Recipe]:
-    return {file.name: read_recipe(file) for file in sorted(EXAMPLES.iterdir()) if file.is_file()}
+def recipes() -> list[Recipe]:
+    return [read_recipe(file) for file in sorted(EXAMPLES.iterdir()) if file.is_file()]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from procvid.events import ClipReady, Event, Progress, Warned
 from procvid.memory.store_folder import load_store
 from procvid.plan.detour.detour import make_detour
 from procvid.plan.detour.wishes import Wishes, wishes_of
-from procvid.run.detour import DetourOf
+from procvid.run.detour import DetourOf, asked_json, check_same_detour
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.story import make_video, regenerate_step
 from procvid.types import GenerateRequest
@@ -136,6 +136,17 @@ def test_a_detour_of_a_detour_goes_on_with_the_same_kitchen(real_run, added, rea
     assert made(events) == []
     assert [clip(out, n) for n in (1, 2, 3, 4)] == [clip(real_run[0], n) for n in (1, 2, 3, 4)]
     assert conditioning(out, 2)["taken_from"] == conditioning(added[0], 3)["taken_from"]
+
+
+def test_the_same_request_goes_on_and_another_does_not(added, real_run, real_parts, tmp_path):
+    out = copy_of(added, tmp_path)
+    typed = wishes_of(add=["1: Slice the potato on the cutting board."])
+    check_same_detour(out, asked_json(typed))
+    for other in (asked_json(typed, "make it spicy"), asked_json(wishes_of(skip=["1"]))):
+        with pytest.raises(RunError, match="holds another detour"):
+            check_same_detour(out, other)
+    asked_for = DetourOf(out, typed, None, "add potato", wishes_of())
+    assert asked_for.asked == {"ask": "add potato"}
 
 
 def test_a_folder_with_another_detour_is_refused(real_run, added, real_parts):

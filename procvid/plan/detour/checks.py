@@ -9,7 +9,7 @@ from procvid.errors import InputError
 from procvid.plan.detour.diff import StepDiff
 from procvid.plan.detour.table import allowed_for
 from procvid.plan.detour.wishes import Swap, Wishes, after_and_text
-from procvid.plan.detour.words import foods_named, names, thing_of
+from procvid.plan.detour.words import foods_named, names, sentence, thing_of
 from procvid.plan.language.lexicon import lexicon, plurals, words
 from procvid.types import Plan, Recipe, StepPlan
 
@@ -23,7 +23,7 @@ def check_wishes(recipe: Recipe, wishes: Wishes) -> None:
             for diet in wishes.diet:
                 if not allowed_for(food, diet):
                     raise InputError(
-                        f"{_sentence(food)} is not {diet}.", "Change one of the wishes."
+                        f"{sentence(food)} is not {diet}.", "Change one of the wishes."
                     )
         for name in wishes.without:
             if names(text, thing_of(name)):
@@ -94,7 +94,3 @@ def _says(step: StepPlan, name: str, state: str) -> bool:
         if found and found[0].state == state and noun is not None and noun[0].name == name:
             return True
     return False
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -9,7 +9,7 @@ from procvid.errors import InputError
 from procvid.plan.detour.table import Substitution, allowed_for, excluded_by, substitutes
 from procvid.plan.detour.uses import uses_of
 from procvid.plan.detour.wishes import Swap
-from procvid.plan.detour.words import Thing, foods_named, names, thing_of
+from procvid.plan.detour.words import Thing, foods_named, names, sentence, thing_of
 from procvid.plan.language.english import COMMON, is_number
 from procvid.plan.language.lexicon import lexicon, words
 from procvid.types import Plan, Recipe
@@ -46,7 +46,7 @@ def explicit_swap(recipe: Recipe, plan: Plan, old: str, new: str) -> Swap:
     if thing.name == instead.name and thing.words == instead.words:
         raise InputError(f"The swap of {old} with itself changes nothing.", "Name another thing.")
     known = substitutes(thing.name, uses_of(plan, thing.name))
-    twice = (f"{_sentence(new)} is in the recipe already. Check its amount.",)
+    twice = (f"{sentence(new)} is in the recipe already. Check its amount.",)
     there = twice if is_in(recipe, plan, new) and instead.name != thing.name else ()
     row = next((row for row in known if _same_kind(row.instead, instead.name)), None)
     if row is not None:
@@ -55,12 +55,12 @@ def explicit_swap(recipe: Recipe, plan: Plan, old: str, new: str) -> Swap:
     roles = [one.entry.role for one in (thing, instead) if one.entry is not None]
     if len(roles) == 2 and roles.count("food") == 1:
         raise InputError(
-            f"{_sentence(new)} cannot take the place of {old}.",
+            f"{sentence(new)} cannot take the place of {old}.",
             "Swap a food with a food, and a tool with a tool.",
         )
     better = list(dict.fromkeys(one.instead for one in known))[:3]
     notes = (
-        (f"{_sentence(new)} is no known substitute for {old} here; known: {', '.join(better)}.",)
+        (f"{sentence(new)} is no known substitute for {old} here; known: {', '.join(better)}.",)
         if better
         else ()
     )
@@ -200,13 +200,13 @@ def _swap(thing: Thing, row: Substitution, new: str) -> Swap:
         return Swap(thing.words, new, (note, *extra), verb=row.needs, action=action)
     amount = f" ({row.amount})" if row.amount and not _is_number(row.amount) else ""
     condition = f", {row.needs}" if row.needs else ""
-    sentence = f"{thing.words} -> {new}{amount}{condition}."
-    extra = (f"{_sentence(new)}: {row.adds}",) if row.adds else ()
+    what = f"{thing.words} -> {new}{amount}{condition}."
+    extra = (f"{sentence(new)}: {row.adds}",) if row.adds else ()
     number = _is_number(row.amount)
     return Swap(
         thing.words,
         new,
-        (sentence, *extra),
+        (what, *extra),
         factor=row.amount if number else "",
         amount="" if number else row.amount,
     )
@@ -225,7 +225,3 @@ def _is_main(plan: Plan, thing: Thing) -> bool:
     all_foods = {o.name for step in plan.steps for o in step.objects if o.role == "food"}
     few = len(all_foods) <= FEW_FOODS
     return names(plan.title, thing) or (few and 2 * shown >= len(plan.steps))
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

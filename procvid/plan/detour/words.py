@@ -108,6 +108,11 @@ def thing_of(text: str) -> Thing:
     return replace(thing, words=" ".join([*rest, known[-1]]))
 
 
+def sentence(text: str) -> str:
+    """Return the text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
 def names(text: str, thing: Thing) -> bool:
     """Return True if a text names a thing."""
     return next(_places(text, thing), None) is not None

@@ -6,11 +6,11 @@ that says what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from procvid.errors import InputError
-from procvid.plan.detour.choose import foods_of
+from procvid.plan.detour.choose import MADE, foods_of
 from procvid.plan.detour.detour import Detour, make_detour
 from procvid.plan.detour.table import allowed_for
 from procvid.plan.detour.wishes import wishes_of
@@ -47,19 +47,19 @@ class Directed:
     notes: tuple[str, ...]
 
 
-def direct(goal: Goal, recipes: Mapping[str, Recipe]) -> Directed:
+def direct(goal: Goal, recipes: Sequence[Recipe]) -> Directed:
     """Return the nearest recipe with the changes that the goal asks for.
 
     Args:
         goal: The goal.
-        recipes: The collection, by name.
+        recipes: The collection.
 
     Raises:
         InputError: No recipe is near enough, or a change that the goal needs is not known.
     """
-    best = max(recipes.values(), key=lambda recipe: _score(goal, recipe), default=None)
+    best = max(recipes, key=lambda recipe: _score(goal, recipe), default=None)
     if best is None or _score(goal, best) < LEAST_SCORE:
-        titles = ", ".join(recipe.title for recipe in list(recipes.values())[:LISTED])
+        titles = ", ".join(recipe.title for recipe in recipes[:LISTED])
         more = " and others." if len(recipes) > LISTED else "."
         raise InputError(
             f"None of {len(recipes)} recipes is like {goal.text!r}.",
@@ -123,7 +123,7 @@ def _swaps(goal: Goal, recipe: Recipe) -> tuple[list[str], list[str]]:
 
 
 def _is_dish(food: str) -> bool:
-    return thing_of(food).group in ("made", "bread")
+    return thing_of(food).group in MADE
 
 
 def _alike(one: str, other: str) -> bool:
