@@ -167,7 +167,7 @@ def _hold(path: Path, held: object, done: object) -> None:
 def test_two_processes_do_not_write_one_store(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     held, done = context.Event(), context.Event()
-    other = context.Process(target=_hold, args=(tmp_path / "store", held, done))
+    other = context.Process(target=_hold, args=(tmp_path / "store", held, done), daemon=True)
     other.start()
     try:
         assert held.wait(30)

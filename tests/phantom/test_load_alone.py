@@ -88,7 +88,7 @@ def test_a_forked_process_does_not_wait_for_threads_that_it_lacks() -> None:
 
     thread = in_thread(load)
     loads.wait(20)
-    process = multiprocessing.get_context("fork").Process(target=compute)
+    process = multiprocessing.get_context("fork").Process(target=compute, daemon=True)
     process.start()
     process.join(20)
     go.set()
