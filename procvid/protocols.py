@@ -137,6 +137,24 @@ class TextImageScorer(Embedder, Protocol):
 
 
 @runtime_checkable
+class StatePredictor(Protocol):
+    """Predicts what each clip of a plan looks like, before it is made (paper 003, equation 3)."""
+
+    info: ModelInfo
+
+    def predict(self, plan: Plan, clips: Mapping[int, Frames] | None = None) -> Vectors:
+        """Return the embedding of each step's clip, float32 (N, dim), L2-normalised.
+
+        `clips` are those that exist, by step number from 1: uint8 (T, H, W, 3) RGB.
+        """
+        ...
+
+    def state(self, frames: Frames) -> Vectors:
+        """Return the embedding of a clip, float32 (dim,), L2-normalised."""
+        ...
+
+
+@runtime_checkable
 class FrameEncoder(Protocol):
     """Encodes the appearance of a whole frame or a crop (DINO in the paper)."""
 

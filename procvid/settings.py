@@ -126,6 +126,7 @@ TINY = Profile(
         "detector": "tiny_detector",
         "frame encoder": "tiny_clip",
         "scorer": "tiny_step_clip",
+        "director": "tiny_director",
         "reader": "tiny_reader",
         "memory": "default_memory",
     },

@@ -10,7 +10,14 @@ from procvid.memory.memory import Memory
 from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.states import StateTable
 from procvid.memory.store import CropStore
-from procvid.protocols import ClipGenerator, Detector, Embedder, Planner, SceneReader
+from procvid.protocols import (
+    ClipGenerator,
+    Detector,
+    Embedder,
+    Planner,
+    SceneReader,
+    StatePredictor,
+)
 from procvid.run.records import MEMORY_RULE
 from procvid.run.stand_ins import NO_STAND_INS, StandIns
 from procvid.settings import Profile
@@ -33,6 +40,7 @@ class Parts:
         rules: Thresholds and weights of the memory, as calibrated for the embedder.
         versions: Versions of the libraries that affect the pixels.
         stand_ins: What the models draw and find for things that they were not trained on.
+        predictor: Predicts the look of clips, or None.
     """
 
     profile: Profile
@@ -46,6 +54,7 @@ class Parts:
     versions: Mapping[str, str] = field(default_factory=dict)
     rules: RetrievalRules = DEFAULT_RULES
     stand_ins: StandIns = NO_STAND_INS
+    predictor: StatePredictor | None = None
 
     @property
     def memory_rule(self) -> str:

@@ -42,6 +42,7 @@ from procvid.run.parts import (
     stand_in_note,
     undrawable_names,
 )
+from procvid.run.repeats import repeat_notes
 from procvid.run.retakes import changes_of_takes, check_count, remake
 from procvid.run.step import make_step, remember
 from procvid.types import GenerateRequest, Plan, StepChanges
@@ -125,7 +126,8 @@ def _story(
         finished_steps=tuple(sorted(fresh)),
     )
     yield Planned(plan)
-    about_parts = (*about_clips, *memory_notes(parts), *_undrawable_warnings(plan, parts))
+    about_plan = (*_undrawable_warnings(plan, parts), *repeat_notes(parts, plan))
+    about_parts = (*about_clips, *memory_notes(parts), *about_plan)
     warnings = (*run.notes, *plan.notes, *about_parts)
     yield from (Warned(message) for message in warnings)
     if len(fresh) == len(plan.steps):

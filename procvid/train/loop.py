@@ -12,6 +12,7 @@ batch) and `losses_of` (batch to named losses).
 from __future__ import annotations
 
 import io
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +41,7 @@ LOG_EVERY = 20
 
 @dataclass(frozen=True)
 class Schedule:
-    """Steps and learning rates: warm-up, constant, then linear decay to zero.
+    """Steps and learning rates: warm-up, constant, then decay to zero, linear or as a cosine.
 
     Attributes:
         steps: Steps of the whole training.
@@ -48,6 +49,7 @@ class Schedule:
         adamw_lr: Learning rate of AdamW.
         warmup: Steps of the warm-up.
         decay: Share of the steps in which the rate falls, 0 to 1.
+        cosine: The rate falls as half a cosine.
         ema: Decay of the averaged weights, which are the result; 0 for no averaging.
         seed: Seed of all random draws.
         save_every: Steps between saved checkpoints.
@@ -63,12 +65,16 @@ class Schedule:
     ema: float = 0.0
     seed: int = 0
     save_every: int = 200
+    cosine: bool = False
     settings: Mapping[str, float | str] = field(default_factory=dict)
 
     def factor(self, step: int) -> float:
         """Return the multiplier of the learning rates at a step (from 0), 0 to 1."""
         left = (self.steps - step) / max(1.0, self.steps * self.decay)
-        return min(1.0, (step + 1) / max(1, self.warmup), max(0.0, left))
+        left = min(1.0, max(0.0, left))
+        if self.cosine:
+            left = 0.5 - 0.5 * math.cos(math.pi * left)
+        return min((step + 1) / max(1, self.warmup), left)
 
 
 @dataclass(frozen=True)

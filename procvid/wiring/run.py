@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from procvid.errors import InputError, ServiceError
 from procvid.hub.resolve import named_lora, named_store, parse_lora
 from procvid.machine import (
+    asset_folder,
     check_gpu,
     choose_profile,
     converted_profiles,
@@ -24,7 +25,8 @@ from procvid.machine import (
 from procvid.memory.store import CropStore
 from procvid.memory.store_folder import load_store
 from procvid.models.machine_facts import check_libraries
-from procvid.protocols import ClipGenerator, Embedder, Planner, SceneReader
+from procvid.plan.writing.toy_prompt import toy_caption
+from procvid.protocols import ClipGenerator, Embedder, Planner, SceneReader, StatePredictor
 from procvid.run.parts import Parts
 from procvid.run.stand_ins import (
     NO_STAND_INS,
@@ -114,7 +116,23 @@ def build(
         versions=library_versions(),
         rules=build_rules(embedder.info),
         stand_ins=things,
+        predictor=build_predictor(chosen),
     )
+
+
+def build_predictor(profile: Profile) -> StatePredictor | None:
+    """Build the model that predicts the look of clips, or None if the profile has none.
+
+    Raises:
+        UnavailableError: Its files are missing.
+    """
+    if "director" not in profile.models:
+        return None
+    from procvid.models.embedders.open_clip import OpenClipEmbedder
+    from procvid.models.state_predictors.causal import ClipStatePredictor
+
+    embedder = OpenClipEmbedder(asset_folder(profile, "scorer"))
+    return ClipStatePredictor(asset_folder(profile, "director"), embedder, toy_caption)
 
 
 def select_profile(wanted: str) -> tuple[Profile, str]:

@@ -9,6 +9,7 @@ from procvid.cli.arguments import add_commands
 COMMANDS = {
     "lora": "Train a LoRA on clips or images with texts, or continue a training.",
     "rl": "Reinforce a LoRA with rewards from the product's own judges.",
+    "director": "Train the model that predicts what the next clip looks like.",
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from procvid.plan.writing.prompt import gerund, place
-from procvid.types import PlannedObject
+from procvid.types import PlannedObject, StepPlan
 
 
 def change(item: PlannedObject) -> str:
@@ -44,6 +44,11 @@ def scene_sentence(action: str, objects: Sequence[PlannedObject]) -> str:
 def toy_prompt(text: str, action: str, objects: Sequence[PlannedObject]) -> str:
     """Return the scene sentence and the step's own text; truncation drops the text first."""
     return f"{scene_sentence(action, objects)} {text.strip()}".strip()
+
+
+def toy_caption(step: StepPlan) -> str:
+    """Return the prompt of a planned step, without the looks of its references."""
+    return toy_prompt(step.text, step.action, step.objects)
 
 
 def with_toy_looks(prompt: str, looks: Sequence[tuple[str, str]]) -> str:

@@ -64,7 +64,8 @@ class Example:
         split: "train", or another name for held-out examples.
         focus_xyxy: Box in which the loss may count more, as shares 0 to 1 of the frame.
         prior: True if the base model's output is the target.
-        action: Action of the step, for `procvid train rl`.
+        action: Action of the step, for `procvid train rl` and `procvid train director`.
+        title: Title of its recipe or video, for `procvid train director`.
         objects: (name, role, state before, state after) of the planned objects, for `procvid train rl`.
     """
 
@@ -83,6 +84,7 @@ class Example:
     objects: tuple[tuple[str, Role, str, str], ...] = ()
     references: tuple[ReferenceCrop, ...] = ()
     rejected: Path | None = None
+    title: str = ""
 
     @property
     def pictures(self) -> tuple[ReferenceCrop, ...]:
@@ -189,6 +191,7 @@ def _example(row: object, number: int, folder: Path) -> Example:
         focus_xyxy=_box(row, "focus_xyxy", where),
         prior=_flag(row, "prior", where),
         action=_text(row, "action", where, empty=True),
+        title=_text(row, "title", where, empty=True),
         objects=tuple(
             (
                 _text(each, "name", where),

@@ -13,6 +13,7 @@ from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.run.best_of import policy_of
 from procvid.run.parts import stand_in_note, start_memory, undrawable_names
+from procvid.run.repeats import repeat_notes
 from procvid.run.step import preview
 from procvid.settings import MAX_SEED, parse_size
 from procvid.types import Conditioning, Plan, PlannedObject, ShotMode, StepChanges
@@ -147,6 +148,11 @@ def undrawable(context: AppContext, plan: Plan) -> tuple[str, ...]:
 def stand_ins(context: AppContext, plan: Plan) -> str:
     """Return a sentence with the stand-ins of the plan's objects, or "" if none has one."""
     return stand_in_note(context.parts("default"), _objects(plan))
+
+
+def repeats(context: AppContext, plan: Plan) -> tuple[str, ...]:
+    """Return a sentence for each step that will look like the one before."""
+    return tuple(repeat_notes(context.parts("default"), plan))
 
 
 def _objects(plan: Plan) -> list[PlannedObject]:

@@ -44,7 +44,7 @@ from procvid.ui.pages.create.shared import (
 from procvid.ui.pressed import Press, pressable, read_press
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
-from procvid.ui.server.jobs import make_draft, stand_ins, undrawable
+from procvid.ui.server.jobs import make_draft, repeats, stand_ins, undrawable
 from procvid.ui.server.queue import Draft
 from procvid.ui.server.visitors import visitor_of
 
@@ -211,7 +211,8 @@ def same_recipe(draft: Draft, text: str, shots: str) -> bool:
 
 
 def _notes(context: AppContext, plan: Plan) -> str:
-    return plan_markup.notes_list(plan.notes, undrawable(context, plan), stand_ins(context, plan))
+    notes = (*plan.notes, *repeats(context, plan))
+    return plan_markup.notes_list(notes, undrawable(context, plan), stand_ins(context, plan))
 
 
 def show_plan(context: AppContext, step: PlanStep, plan: Plan) -> Update:

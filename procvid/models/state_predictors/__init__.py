@@ -1,0 +1,1 @@
+"""Models that predict what the next clip looks like, as a CLIP embedding."""

@@ -1,0 +1,209 @@
+"""Stories: goal, actions, captions and clips of one recipe or video, each as a CLIP embedding.
+
+They come from a training folder (docs/lora.md), whose rows of one `source_id` are the steps of a story
+in their order, or from recipes of the toy kitchen with their rendered clips. Embeddings are kept in
+blocks, so that an interrupted training does not make them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from procvid.errors import InputError
+from procvid.media.decode import stream_frames
+from procvid.media.image import load_image
+from procvid.models.state_predictors.causal import clip_states, embedder_id, goal_of
+from procvid.plan.rules import plan_recipe
+from procvid.plan.writing.toy_prompt import toy_caption
+from procvid.protocols import Embedder
+from procvid.storage.atomic import write_bytes
+from procvid.toykitchen.recipes import ToyRecipe, random_recipe
+from procvid.train.lora.folder import PICTURES, Example, read_training_folder
+from procvid.types import Frames, Image, Recipe, Vectors
+
+BLOCK = 50
+"""Stories of a file."""
+SAMPLE_FPS, MAX_FRAMES = 8, 32
+"""Frame rate at which clips are read, and the frames that are kept of a clip."""
+TOY_SEED = 300_000
+"""First seed of the toy recipes; training may draw it."""
+TOY_VALIDATION = 600_000
+
+
+@dataclass(frozen=True, eq=False)
+class Story:
+    """Embeddings of a story of N steps, float32 of unit length.
+
+    Attributes:
+        goal: (D,).
+        action: (N, D).
+        caption: (N, D).
+        clips: (N, D).
+    """
+
+    goal: Vectors
+    action: Vectors
+    caption: Vectors
+    clips: Vectors
+
+    def texts(self, kinds: Sequence[str]) -> Vectors:
+        """Return the texts of these kinds, float32 (N, K, D)."""
+        return np.stack([getattr(self, kind) for kind in kinds], 1)
+
+
+@dataclass(frozen=True)
+class StorySource:
+    """Stories that are not embedded yet.
+
+    Attributes:
+        key: Names the content.
+        embed: Embeds each story.
+    """
+
+    key: str
+    embed: tuple[Callable[[Embedder], Story], ...]
+
+
+def toy_story(embedder: Embedder, recipe: ToyRecipe) -> Story:
+    """Return the story of a toy recipe, planned by rules and rendered."""
+    texts = [step.text for step in recipe.steps]
+    plan = plan_recipe(Recipe(recipe.title, tuple(texts)))
+    (goal,) = embedder.embed_texts([goal_of(recipe.title)])
+    clips = clip_states(embedder, (recipe.render(n + 1).frames for n in range(len(texts))))
+    captions = embedder.embed_texts([toy_caption(step) for step in plan.steps])
+    return Story(goal, embedder.embed_texts(texts), captions, clips)
+
+
+def toy_stories(first_seed: int, count: int) -> StorySource:
+    """Return stories of toy recipes."""
+
+    def embed(seed: int, embedder: Embedder) -> Story:
+        return toy_story(embedder, random_recipe(seed))
+
+    seeds = range(first_seed, first_seed + count)
+    return StorySource(f"toykitchen {first_seed} {count}", tuple(partial(embed, s) for s in seeds))
+
+
+def folder_stories(folder: Path, validation: int) -> tuple[StorySource, StorySource]:
+    """Return the training and held-out stories of a training folder.
+
+    Its rows have `file_name`, `text` (the caption) and `source_id`; `action` is the short text of the
+    step, by default the caption, and `title` that of the source, by default its first action.
+    If no row has another split than "train", the last `validation` sources are held out, but at most
+    half of them.
+
+    Raises:
+        InputError: The list is damaged, a clip is missing, or no source has two steps.
+    """
+    read = read_training_folder(folder)
+    if read.missing:
+        lost = next(iter(read.missing))
+        raise InputError(
+            f"{len(read.missing)} files of the training folder are missing, such as {lost.name}.",
+            "Add them, or remove their rows.",
+        )
+    sources = defaultdict[str, list[Example]](list)
+    for example in read.examples:
+        if example.source_id:
+            sources[example.source_id].append(example)
+    stories = [sorted(rows, key=lambda row: row.start_s) for rows in sources.values()]
+    stories = [rows for rows in stories if len(rows) > 1]
+    if not stories:
+        raise InputError(
+            "No source_id has two rows or more, so there is no story.",
+            "Give the rows of one recipe or video the same source_id.",
+        )
+    held_out = [rows for rows in stories if rows[0].split != "train"]
+    train = [rows for rows in stories if rows[0].split == "train"]
+    if not held_out and train:
+        count = min(validation, len(train) // 2)
+        train, held_out = train[: len(train) - count], train[len(train) - count :]
+    if not train:
+        raise InputError("All stories are held out.", "Give some rows the split train.")
+    key = f"{read.sha256} {validation}"
+    return (
+        StorySource(f"{key} train", tuple(partial(_folder_story, rows) for rows in train)),
+        StorySource(f"{key} held out", tuple(partial(_folder_story, rows) for rows in held_out)),
+    )
+
+
+def _folder_story(rows: Sequence[Example], embedder: Embedder) -> Story:
+    actions = [row.action or row.text for row in rows]
+    (goal,) = embedder.embed_texts([goal_of(rows[0].title or actions[0])])
+    clips = clip_states(embedder, map(_sampled, rows))
+    captions = embedder.embed_texts([row.text for row in rows])
+    return Story(goal, embedder.embed_texts(actions), captions, clips)
+
+
+def _sampled(row: Example) -> Frames:
+    """Return frames at equal distances, and the last one. Raise InputError if there are none."""
+    if row.file.suffix.lower() in PICTURES:
+        return load_image(row.file)[None]
+    frames: list[Image] = []
+    stride, last = 1, None
+    for number, (_, last) in enumerate(
+        stream_frames(row.file, row.start_s, row.end_s, sample_fps=SAMPLE_FPS)
+    ):
+        if number % stride == 0:
+            frames.append(last)
+        if len(frames) > MAX_FRAMES:
+            frames, stride = frames[::2], stride * 2
+    if last is None:
+        raise InputError(f"The video {row.file.name} has no frames.", "Remove its row.")
+    return np.stack(frames if frames[-1] is last else [*frames, last])
+
+
+def embedded(
+    source: StorySource, embedder: Embedder, folder: Path, stories: list[Story]
+) -> Iterator[int]:
+    """Append the stories of a source to a list; yield the number of finished ones.
+
+    Blocks of embeddings are kept in `folder`, under a name that depends on content and embedder.
+
+    Raises:
+        InputError: A clip is damaged.
+        OutputError: The folder cannot be written.
+    """
+    name = hashlib.sha256(f"{source.key} {embedder_id(embedder)}".encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    for first in range(0, len(source.embed), BLOCK):
+        file = folder / f"{name}-{first:06d}.npz"
+        block = _read_block(file)
+        if block is None:
+            block = []
+            for embed in source.embed[first : first + BLOCK]:
+                block.append(embed(embedder))
+                yield first + len(block)
+            write_bytes(file, _block_bytes(block))
+        stories.extend(block)
+        yield len(stories)
+
+
+def _block_bytes(block: Sequence[Story]) -> bytes:
+    rows = {kind: np.concatenate([getattr(story, kind) for story in block])
+            for kind in ("action", "caption", "clips")}  # fmt: skip
+    lengths = np.array([len(story.clips) for story in block])
+    written = io.BytesIO()
+    np.savez(written, lengths=lengths, goal=np.stack([s.goal for s in block]), **rows)
+    return written.getvalue()
+
+
+def _read_block(file: Path) -> list[Story] | None:
+    """Return the stories of a block, or None if it is missing or damaged."""
+    try:
+        with np.load(file) as read:
+            ends = np.cumsum(read["lengths"])[:-1]
+            split = {kind: np.split(read[kind], ends) for kind in ("action", "caption", "clips")}
+            goals = read["goal"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return [Story(*rows) for rows in zip(goals, *split.values(), strict=True)]
