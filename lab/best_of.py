@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,8 +35,9 @@ from procvid.cli.arguments import Parser
 from procvid.errors import InputError
 from procvid.evaluate.compare import paired_difference
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
+from procvid.plan.rules import plan_recipe
 from procvid.plan.writing.toy_prompt import toy_prompt
-from procvid.protocols import TakeJudge
+from procvid.protocols import StatePredictor, TakeJudge
 from procvid.run.generate import step_seed
 from procvid.run.takes import MAX_AT_ONCE
 from procvid.settings import TINY
@@ -43,7 +45,8 @@ from procvid.storage.files import read_json, write_json
 from procvid.storage.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.scene import Scene
-from procvid.types import Frames, Image, StepPlan
+from procvid.types import Frames, Image, Recipe, StepPlan, Vectors
+from procvid.wiring.run import build_predictor
 from procvid.wiring.takes import build_take_judge
 
 REFERENCES = 3
@@ -68,13 +71,16 @@ class ToyShot:
     rendered: Frames
     truth: Mapping[str, str]
     identity: Sequence[str]
+    expected: Vectors
 
 
-def toy_shots(wanted: int) -> Iterator[ToyShot]:
-    """Yield the first shots of the held-out recipes."""
+def toy_shots(wanted: int, predictor: StatePredictor) -> Iterator[ToyShot]:
+    """Yield the first shots of the held-out recipes, with the predicted look of each clip."""
     made = 0
     for seed in range(HELD_OUT, HELD_OUT + wanted):
         recipe = random_recipe(seed)
+        texts = tuple(step.text for step in recipe.steps)
+        states = predictor.predict(plan_recipe(Recipe(recipe.title, texts)))
         for number, step in enumerate(recipe.steps, start=1):
             if made == wanted:
                 return
@@ -99,11 +105,17 @@ def toy_shots(wanted: int) -> Iterator[ToyShot]:
                 rendered=recipe.render(number).frames,
                 truth=truth_of(scene, recipe.kitchen),
                 identity=["vessel", "counter", *side],
+                expected=states[number - 1],
             )
 
 
 def measure_shot(
-    shot: ToyShot, takes: int, pipeline: PhantomWanPipeline, judge: TakeJudge, oracle: Oracle
+    shot: ToyShot,
+    takes: int,
+    pipeline: PhantomWanPipeline,
+    judge: TakeJudge,
+    oracle: Oracle,
+    predictor: StatePredictor,
 ) -> dict[str, Any]:
     """Return the takes of a shot, each with its verdict and what the oracle says."""
     clips, rows = list[Frames](), list[dict[str, Any]]()
@@ -115,6 +127,7 @@ def measure_shot(
         verdict = judge.judge(clips[-1], shot.plan, shot.references)
         judged_s = time.process_time() - made_s
         row = {**dataclasses.asdict(verdict), "made_s": made_s - begun_s, "judged_s": judged_s}
+        row["expected"] = float(predictor.state(clips[-1]) @ shot.expected)
         rows.append(row)
     for row, answer in zip(rows, oracle.name(clips), strict=True):
         row.update(_right(shot, answer))
@@ -142,6 +155,16 @@ def best(takes: Sequence[Take]) -> Take:
 
 def _score(take: Take) -> float:
     return -1.0 if take["value"] is None else float(take["value"])
+
+
+def as_expected(takes: Sequence[Take]) -> Take:
+    """Return the take that looks most like the prediction for its step."""
+    return max(takes, key=lambda take: float(take["expected"]))
+
+
+def by_both(takes: Sequence[Take]) -> Take:
+    """Return the take with the best sum of score and likeness to the prediction."""
+    return max(takes, key=lambda take: _score(take) + float(take["expected"]))
 
 
 def verified(takes: Sequence[Take]) -> tuple[Take, int]:
@@ -178,6 +201,8 @@ def summary(shots: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         f"best of {size}": (size, best) for size in (1, 2, 4, 8) if size <= most
     }
     limit = min(4, most)
+    ways[f"best of {limit} by the expected look"] = (limit, as_expected)
+    ways[f"best of {limit} by score and expected look"] = (limit, by_both)
     ways[f"verify, at most {limit}"] = (limit, lambda row: verified(row)[0])
     made_s = float(np.mean([take["made_s"] for take in takes]))
     judged_s = float(np.mean([take["judged_s"] for take in takes]))
@@ -256,7 +281,7 @@ def write_curve(report: Mapping[str, Any], file: Path) -> None:
     figure = go.Figure()
     rows = report["rows"]
     for key, title in FIGURES.items():
-        curve = [row for row in rows if row["name"].startswith("best of")]
+        curve = [row for row in rows if re.fullmatch(r"best of \d+", row["name"])]
         changes = [row[f"{key}_change"] for row in curve]
         figure.add_scatter(
             x=[row["takes"] for row in curve],
@@ -286,6 +311,12 @@ def write_curve(report: Mapping[str, Any], file: Path) -> None:
         yaxis_title="share of the shots",
     )
     figure.write_html(file)
+
+
+def _predictor() -> StatePredictor:
+    predictor = build_predictor(TINY)
+    assert predictor is not None, "the tiny profile has one"
+    return predictor
 
 
 def parser() -> Parser:
@@ -318,8 +349,9 @@ def best_of(arguments: argparse.Namespace) -> None:
             load_pipeline(arguments.assets / "tiny_phantom"),
             build_take_judge(TINY),
             load_oracle(ASSETS / "oracle"),
+            _predictor(),
         )
-        for at, shot in enumerate(toy_shots(arguments.shots)):
+        for at, shot in enumerate(toy_shots(arguments.shots, models[-1])):
             if at >= len(done):
                 done.append(measure_shot(shot, arguments.takes, *models))
                 write_json(file, {"shots": done})

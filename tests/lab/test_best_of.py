@@ -6,20 +6,41 @@ import json
 
 import pytest
 
-from lab.best_of import best, main, markdown, summary, toy_shots, verified
+from lab.best_of import (
+    as_expected,
+    best,
+    by_both,
+    main,
+    markdown,
+    summary,
+    toy_shots,
+    verified,
+)
+from procvid.settings import TINY
+from procvid.wiring.run import build_predictor
 
 NO_VERDICT = {"value": None, "reason": "", "parts": {}, "contradictions": []}
 
 
-def take(value: float | None, right: float, *contradictions: str) -> dict:
+def take(value: float | None, right: float, *contradictions: str, expected: float = 0) -> dict:
     seen = {"food": right, "state": right, "identity": right, "all": right}
     times = {"made_s": 1.0, "judged_s": 0.5}
-    return {**NO_VERDICT, "value": value, "contradictions": contradictions, **seen, **times}
+    return {**NO_VERDICT, "value": value, "contradictions": contradictions, **seen, **times,
+            "expected": expected}  # fmt: skip
 
 
 def test_the_first_of_the_best_takes_is_kept():
     takes = [take(None, 0.0), take(0.4, 0.0), take(0.9, 1.0), take(0.9, 0.0)]
     assert best(takes) is takes[2]
+
+
+def test_a_take_may_be_kept_by_its_expected_look():
+    takes = [
+        take(0.9, 0.0, expected=0.1),
+        take(0.7, 1.0, expected=0.5),
+        take(None, 0.0, expected=1),
+    ]
+    assert as_expected(takes) is takes[2] and by_both(takes) is takes[1]
 
 
 def test_a_take_that_follows_the_plan_ends_the_repeats():
@@ -49,7 +70,10 @@ def test_every_number_of_takes_uses_all_clips():
 
 
 def test_shots_have_three_references_and_their_truth():
-    first, second = toy_shots(2)
+    predictor = build_predictor(TINY)
+    assert predictor is not None
+    first, second = toy_shots(2, predictor)
+    assert first.expected.shape == (64,) and (first.expected != second.expected).any()
     assert len(first.references) == 3 and first.truth["food"] in first.references
     assert (first.plan.number, second.plan.number) == (1, 2) and first.seed != second.seed
 
