@@ -179,13 +179,12 @@ def draw_storyboard(request: GenerateRequest, parts: Parts, file: Path) -> None:
     """Write a picture of each shot of a video, before it is made.
 
     Raises:
-        UnavailableError: The models give no previews.
         OutputError: The file cannot be written.
     """
     recipe = cut_into_shots(request.recipe, request.shots)
     plan = check_plan(parts.planner.plan(recipe))
     frames = []
-    for frame in keyframes(parts, plan, request):
+    for frame in keyframes(parts, plan, request.sampling, request.seed):
         frames.append(frame)
         print(f"Step {plan.names[frame.step]}: drawn", flush=True)
     save_png(file, sheet(plan, frames))

@@ -1,35 +1,48 @@
-"""Find neighbouring steps whose clips will look the same, before they are made (paper 003)."""
+"""Find steps that repeat the one before them, before clips are made (paper 003)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
-import numpy as np
+from procvid.run.parts import Parts, undrawable_names
+from procvid.types import Plan, StepPlan, Vectors
 
-from procvid.run.parts import Parts
-from procvid.types import Plan, Vectors
-
-LOOKS_THE_SAME = 0.95
+LOOKS_THE_SAME = 0.9
 """Least cosine of two predicted clips that look the same; docs/visual_states.md has its errors."""
 
 
-def alike(states: Vectors, least: float = LOOKS_THE_SAME) -> Iterator[int]:
-    """Yield the index of each clip that looks like the one before it.
+def alike(plan: Plan, states: Vectors, least: float = LOOKS_THE_SAME) -> Iterator[int]:
+    """Yield the index of each step that repeats the one before it: the same action, foods and look.
 
     Args:
-        states: Predicted embeddings of the clips, float32 (N, dim), of unit length.
+        plan: The plan.
+        states: Predicted embeddings of its clips, float32 (N, dim), of unit length.
         least: Least cosine.
     """
     near = (states[1:] * states[:-1]).sum(1)
-    yield from (np.flatnonzero(near >= least) + 1).tolist()
+    for index, (before, step) in enumerate(pairwise(plan.steps), start=1):
+        same = step.action == before.action and _foods(step) == _foods(before) != set()
+        if same and near[index - 1] >= least:
+            yield index
+
+
+def _foods(step: StepPlan) -> set[str]:
+    return {item.name for item in step.objects if item.role == "food"}
 
 
 def repeat_notes(parts: Parts, plan: Plan) -> Iterator[str]:
-    """Yield a sentence for each step of a plan whose clip will look like that of the step before."""
+    """Yield a sentence for each step of a plan that repeats the one before it.
+
+    Steps with things that the models do not know are left out: their looks cannot be predicted.
+    """
     if parts.predictor is None or len(plan.steps) < 2:
         return
     names = [plan.names[step.number] for step in plan.steps]
-    for index in alike(parts.predictor.predict(plan)):
+    for index in alike(plan, parts.predictor.predict(plan)):
+        foods = [item for item in plan.steps[index].objects if item.role == "food"]
+        if undrawable_names(parts, foods) or parts.stand_ins.used(foods):
+            continue
         yield (
             f"Steps {names[index - 1]} and {names[index]} will look nearly the same. If one repeats "
             "the other, remove it."

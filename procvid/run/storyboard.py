@@ -2,14 +2,15 @@
 
 It shows what a video will look like before most of its cost: same seed, prompt and references as the
 clip, so the same place of everything, but soft. References that only a clip of the run can supply are
-missing, since there are no clips yet.
+missing, since there are no clips yet. If the denoising has too few steps for a preview, the clip is
+made whole.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -17,12 +18,11 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from procvid.errors import UnavailableError
 from procvid.media.image import fit_on_white
 from procvid.run.generate import step_seed
 from procvid.run.parts import Parts, start_memory
 from procvid.run.step import preview
-from procvid.types import Conditioning, GenerateRequest, Image, Plan
+from procvid.types import Clip, Conditioning, Denoised, Image, Plan, Sampling, StepChanges
 
 SHARE = 0.25
 """Share of the denoising steps that are made for a picture."""
@@ -40,33 +40,42 @@ class Keyframe:
     conditioning: Conditioning
 
 
-def keyframes(parts: Parts, plan: Plan, request: GenerateRequest) -> Iterator[Keyframe]:
+def keyframes(
+    parts: Parts,
+    plan: Plan,
+    sampling: Sampling,
+    seed: int,
+    changes: Mapping[int, StepChanges] | None = None,
+) -> Iterator[Keyframe]:
     """Yield a picture of each shot.
 
     Args:
         parts: The models, built with previews.
         plan: The plan.
-        request: The request of the video; its seed gives those of the shots.
-
-    Raises:
-        UnavailableError: The models give no previews.
+        sampling: The sampling of the video.
+        seed: The seed of the video, which gives those of the shots.
+        changes: Changes to steps, by number.
     """
-    memory = start_memory(parts, request.seed, plan)
-    wanted = max(1, math.ceil(SHARE * request.sampling.num_inference_steps))
-    for conditioning in preview(parts, plan, memory, {}):
-        sampling = dataclasses.replace(
-            request.sampling, seed=step_seed(request.seed, conditioning.step)
-        )
-        with closing(parts.generator.generate(conditioning, sampling)) as denoising:
-            for denoised in denoising:
-                if denoised.preview is not None and denoised.step >= wanted:
-                    yield Keyframe(conditioning.step, denoised.preview, conditioning)
-                    break
-            else:
-                raise UnavailableError(
-                    f"{request.sampling.num_inference_steps} denoising steps give no preview.",
-                    "Use more --steps.",
-                )
+    changed = changes or {}
+    memory = start_memory(parts, seed, plan)
+    wanted = max(1, math.ceil(SHARE * sampling.num_inference_steps))
+    for conditioning in preview(parts, plan, memory, changed):
+        own = changed.get(conditioning.step, StepChanges()).seed
+        chosen = step_seed(seed, conditioning.step) if own is None else own
+        of_shot = dataclasses.replace(sampling, seed=chosen)
+        with closing(parts.generator.generate(conditioning, of_shot)) as denoising:
+            yield Keyframe(conditioning.step, _first_picture(denoising, wanted), conditioning)
+
+
+def _first_picture(denoising: Generator[Denoised, None, Clip], wanted: int) -> Image:
+    """Return the first preview after so many steps; if there is none, the clip's first frame."""
+    while True:
+        try:
+            denoised = next(denoising)
+        except StopIteration as end:
+            return np.asarray(end.value.frames[0])
+        if denoised.preview is not None and denoised.step >= wanted:
+            return denoised.preview
 
 
 def sheet(plan: Plan, frames: Sequence[Keyframe]) -> Image:

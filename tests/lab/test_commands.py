@@ -28,6 +28,7 @@ MODULES = [
     "lab.mined",
     "lab.pins",
     "lab.plan_sheet",
+    "lab.visual_states",
     "lab.precision",
     "lab.side_by_side",
     "lab.quality.effect",

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from procvid.cli import main
-from procvid.errors import UnavailableError
 from procvid.events import Progress
 from procvid.media.image import load_image
 from procvid.run.story import make_video
 from procvid.run.storyboard import COLUMNS, WIDTH, keyframes, sheet
 from procvid.settings import TINY, choose_sampling
+from procvid.types import StepChanges
 from procvid.wiring import run as wiring
 from tests.run.making import RECIPE, REQUEST
 
@@ -28,7 +28,7 @@ def parts(quick_models):
 def test_each_shot_gets_the_preview_that_its_clip_will_have(parts, tmp_path):
     request = dataclasses.replace(REQUEST, sampling=choose_sampling(TINY, num_inference_steps=4))
     plan = parts.planner.plan(RECIPE)
-    drawn = list(keyframes(parts, plan, request))
+    drawn = list(keyframes(parts, plan, request.sampling, request.seed))
     assert [frame.step for frame in drawn] == [1, 2, 3, 4]
     for event in make_video(request, parts, tmp_path / "run"):
         if isinstance(event, Progress) and event.preview is not None:
@@ -38,10 +38,17 @@ def test_each_shot_gets_the_preview_that_its_clip_will_have(parts, tmp_path):
     assert page.shape[1] > COLUMNS * WIDTH and page.dtype == np.uint8
 
 
-def test_too_few_steps_are_reported(parts):
+def test_too_few_steps_for_a_preview_give_the_clip_itself(parts):
     request = dataclasses.replace(REQUEST, sampling=choose_sampling(TINY, num_inference_steps=1))
-    with pytest.raises(UnavailableError, match="1 denoising steps give no preview"):
-        list(keyframes(parts, parts.planner.plan(RECIPE), request))
+    plan = parts.planner.plan(RECIPE)
+    changes = {1: StepChanges(seed=5)}
+    first, *_ = keyframes(parts, plan, request.sampling, 0, changes)
+    sampling = dataclasses.replace(request.sampling, seed=5)
+    denoising = parts.generator.generate(first.conditioning, sampling)
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(denoising)
+    assert np.array_equal(first.image, end.value.value.frames[0])
 
 
 def test_the_command_writes_one_picture_and_no_run(tmp_path, capsys):

@@ -178,3 +178,16 @@ def test_an_edited_plan_is_kept_whatever_its_words_are(
     assert edited.plan.steps[0].text == words
     assert same_recipe(edited, text, "auto")
     assert not same_recipe(edited, f"{text} More.", "auto")
+
+
+def test_clips_are_sketched_before_they_are_made(
+    page: CreatePage, on: Events, draft: Draft
+) -> None:
+    *_, last = on["sketch"](draft, {}, "default", 3)
+    (strip,) = last.values()
+    assert strip.count("<img") == strip.count("<article") == 2
+    assert "Sketch of step 2" in strip and "to come" not in strip
+    waiting = next(on["sketch"](draft, {}, "none", 3))
+    assert "Waiting for the model" in next(iter(waiting.values())).value
+    with pytest.raises(gr.Error, match="Paste a recipe in step 1"):
+        list(on["sketch"](None, {}, "default", 3))

@@ -16,6 +16,7 @@ from procvid.ui.pages.create import (
     recipe_step,
     references_step,
     review_step,
+    sketch,
     video_step,
 )
 from procvid.ui.pages.create.shared import PLAN, RECIPE, REFERENCES, REVIEW, VIDEO, PageState
@@ -64,6 +65,7 @@ def build(
             plan = plan_step.build()
         with gr.Tab("References", id=REFERENCES) as references_tab:
             references = references_step.build()
+            sketches = sketch.build()
             make = gr.Button("Make the video", variant="primary", elem_classes="pv-next")
         with gr.Tab("Video", id=VIDEO):
             video = video_step.build()
@@ -89,6 +91,7 @@ def build(
     at_once.wire(context, state, recipe, plan, video)
     plan_step.wire(context, state, recipe, plan)
     references_step.wire(context, state, recipe, plan, references, references_tab)
+    sketch.wire(context, state, recipe, sketches)
     video_step.wire(context, state, recipe, make, video)
     review_step.wire(context, state, video, review)
     opener = open_run.RunOpener(context, state, recipe, plan, video, review)
