@@ -282,7 +282,10 @@ def h264_stream(
 def yuv_frame(image: Image, number: int, fps: int | Fraction) -> VideoFrame:
     """Return an image as frame `number` of a stream, in BT.709."""
     frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24").reformat(
-        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        threads=1,
     )
     frame.pts = number
     frame.time_base = 1 / Fraction(fps)
