@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,6 +142,7 @@ def test_it_learns_and_its_record_has_the_held_out_figures(trained, embedder):
 
 def test_stopped_and_resumed_gives_the_same_bytes(trained, tmp_path):
     cut = replace(trained, out=tmp_path / "cut")
+    shutil.copytree(trained.out / "stories", cut.out / "stories")
     for event in cut.run():
         if isinstance(event, StepLogged) and event.step >= 40:
             break
