@@ -14,6 +14,9 @@ from procvid.plan.detour.detour import Detour, make_detour
 from procvid.plan.detour.diff import StepDiff
 from procvid.plan.detour.table import diets
 from procvid.plan.detour.wishes import Wishes, joined, wishes_of
+from procvid.plan.graph.habits import detours_taken
+from procvid.plan.graph.mined import MinedGraph
+from procvid.plan.graph.mined_file import load_mined
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.recipe.written import recipe_text
 from procvid.plan.rules import plan_recipe
@@ -83,6 +86,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='free wish, such as "make it spicy", read by a language model (OPENAI_API_KEY)',
     )
     parser.add_argument(
+        "--mined",
+        metavar="FILE",
+        help="say what other recipes do in place of steps (from `procvid graph mine`)",
+    )
+    parser.add_argument(
         "--out",
         metavar="FILE|DIR",
         help="file for the new recipe, or run folder of the new video; without it the command only "
@@ -96,7 +104,8 @@ def make(arguments: argparse.Namespace) -> None:
     """Show what a detour changes, and make it.
 
     Raises:
-        InputError: A wish is wrong, or the recipe does not have what it names.
+        InputError: A wish is wrong, the recipe does not have what it names, or the mined graph cannot be
+            read.
         RunError: The run has no plan, or the folder holds another run.
         OutputError: The recipe or the folder cannot be written.
     """
@@ -109,6 +118,12 @@ def make(arguments: argparse.Namespace) -> None:
         diet=arguments.diet,
     )
     path = user_path(arguments.recipe)
+    if arguments.mined is not None:
+        mined = load_mined(user_path(arguments.mined))
+        if not wishes.empty or arguments.ask or arguments.out:
+            raise InputError("--mined only lists changes.", "Use it without other options.")
+        _list_taken(path, mined, arguments.json)
+        return
     out = user_path(arguments.out) if arguments.out else None
     if out is not None and asked_there(out):
         # The earlier run is not needed any more.
@@ -138,6 +153,15 @@ def make(arguments: argparse.Namespace) -> None:
     changed = dataclasses.replace(request, recipe=detour.recipe)
     asked = DetourOf(path, wishes, detour, arguments.ask or "", typed)
     _generate(changed, out, asked, arguments.json)
+
+
+def _list_taken(path: Path, mined: MinedGraph, as_json: bool) -> None:
+    plan = _run_of(path)[1] if path.is_dir() else plan_recipe(cut_into_shots(read_recipe(path)))
+    taken = detours_taken(plan, mined)
+    if as_json:
+        print(json.dumps({"detours": taken}, ensure_ascii=False))
+    else:
+        print("\n".join(taken) or "Other recipes do the same as this one.")
 
 
 def _with_asked(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from procvid.cli import main
 from procvid.errors import InputError
-from procvid.plan.graph.habits import detours_of, habits, key_steps_of
+from procvid.plan.graph.habits import detours_of, detours_taken, habits, key_steps_of
 from procvid.plan.graph.mined import MinedGraph, UsualOrder, mine
 from procvid.plan.graph.mined_file import load_mined, mined_from_json, mined_to_json, save_mined
 from procvid.plan.graph.precedence import precedence
@@ -89,6 +90,18 @@ def test_alternatives_are_detours(mined: MinedGraph) -> None:
     assert detours_of(mined, mined.step("dice the onion")) == ()
     with pytest.raises(KeyError):
         mined.step("burn the onion")
+
+
+def test_what_people_do_in_place_of_a_step_comes_with_its_options(mined: MinedGraph) -> None:
+    recipe = [SLICE[0], DICE[0], FRY[0], ADD[0], STIR[0], SERVE[0]]
+    bake, stir, all_of = mined.step("bake the onion"), mined.step("stir the carrot"), mined.recipes
+    assert detours_taken(plan_of(recipe), mined) == (
+        f"{bake.recipes} of {all_of} recipes bake the onion in place of step 3: "
+        '--skip 3 --add "3: Bake the onion."',
+        f"{all_of - stir.recipes} of {all_of} recipes do not stir the carrot (step 5): --skip 5",
+    )
+    other = detours_taken(plan_of(["Whisk the eggs and the flour.", "Fry the batter."]), mined)
+    assert other == ('This recipe has little in common with "vegetables", so it is not compared.',)
 
 
 def test_a_step_that_is_done_again_is_a_key_step_of_its_own() -> None:
@@ -244,3 +257,24 @@ def test_curated_videos_are_mined(recipes: list[list[str]], tmp_path: Path, caps
     (folder / "actions.jsonl").write_text("{")
     assert main(["graph", "mine", str(folder), "--out", str(out)]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_the_listed_options_are_ones_of_detour(mined, tmp_path, capsys) -> None:
+    file, recipe = tmp_path / "vegetables.mined.json", tmp_path / "r.txt"
+    save_mined(file, mined)
+    steps = [SLICE[0], DICE[0], FRY[0], ADD[0], STIR[1], SERVE[0]]
+    recipe.write_text("\n".join(["Vegetables", "", *(f"{n}. {s}" for n, s in enumerate(steps, 1))]))
+    assert main(["detour", str(recipe), "--mined", str(file)]) == 0
+    baked, unstirred = (line.partition(": ")[2] for line in capsys.readouterr().out.splitlines())
+    for options, changed in (
+        (baked, "+ 3. Bake the onion."),
+        (unstirred, "- (5) Stir the carrot."),
+    ):
+        assert main(["detour", str(recipe), *shlex.split(options)]) == 0
+        assert changed in capsys.readouterr().out
+    assert main(["detour", str(recipe), "--mined", str(file), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["detours"]) == 2
+    assert main(["detour", str(recipe), "--mined", str(file), "--skip", "1"]) == 2
+    assert "--mined only lists changes" in capsys.readouterr().err
+    assert main(["detour", str(recipe), "--mined", str(recipe)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

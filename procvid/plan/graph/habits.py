@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from string import ascii_lowercase
 
 from procvid.plan.graph.keysteps import MIN_FIT, KeyStep, fit, signature_of
 from procvid.plan.graph.mined import COMMON, MinedGraph
@@ -15,6 +16,8 @@ MIN_MATCHED = 0.5
 """Part of the mean number of key steps of a recipe that a plan must have; else it is another dish."""
 MIN_EVIDENCE = 5
 """Fewest recipes with a step, or with two of which the order is compared, that are worth a note."""
+MIN_TAKEN = 2
+"""Fewest recipes with an alternative that is offered."""
 
 
 def key_steps_of(plan: Plan, mined: MinedGraph, *, named: bool = False) -> dict[str, int]:
@@ -48,10 +51,42 @@ def habits(plan: Plan, mined: MinedGraph) -> tuple[str, ...]:
         mined: The mined graph of its task.
     """
     found = key_steps_of(plan, mined)
+    other = _another_dish(mined, found)
+    return other or (*_out_of_order(plan, mined), *_lacking(plan, mined, found))
+
+
+def detours_taken(plan: Plan, mined: MinedGraph) -> tuple[str, ...]:
+    """Return what other recipes do in place of steps, or leave out, each with options of `detour`.
+
+    Args:
+        plan: The plan of a recipe.
+        mined: The mined graph of its task.
+    """
+    found, names = key_steps_of(plan, mined), plan.names
+    said = list(_another_dish(mined, found))
+    steps = () if said else sorted(found.items(), key=lambda item: item[1])
+    for name, number in steps:
+        step, place = mined.step(name), names[number]
+        for other in detours_of(mined, step):
+            if other.name not in found and other.recipes >= MIN_TAKEN:
+                said.append(
+                    f"{other.recipes} of {mined.recipes} recipes {other.name} in place of step "
+                    f"{place}: --skip {place} --add "
+                    f'"{place.rstrip(ascii_lowercase)}: {other.name.capitalize()}."'
+                )
+        if step.optional:
+            left_out = mined.recipes - step.recipes
+            said.append(
+                f"{left_out} of {mined.recipes} recipes do not {name} (step {place}): --skip {place}"
+            )
+    return tuple(said)
+
+
+def _another_dish(mined: MinedGraph, found: Mapping[str, int]) -> tuple[str, ...]:
     mean = sum(step.recipes for step in mined.steps) / mined.recipes
-    if len(found) < max(2, MIN_MATCHED * mean):
-        return (f'This recipe has little in common with "{mined.title}", so it is not compared.',)
-    return (*_out_of_order(plan, mined), *_lacking(plan, mined, found))
+    if len(found) >= max(2, MIN_MATCHED * mean):
+        return ()
+    return (f'This recipe has little in common with "{mined.title}", so it is not compared.',)
 
 
 def detours_of(mined: MinedGraph, step: KeyStep) -> tuple[KeyStep, ...]:
