@@ -83,6 +83,8 @@ FIGURES = (
     ),
     Figure("quality", "tiny.md", ("python -m lab.quality --out {out}",)),
     Figure("fast", "fast.md", ("python -m lab.fast --out {out}",)),
+    Figure("takes", "takes.md", ("python -m lab.best_of --out {out}",)),
+    Figure("visual_states", "visual_states.md", ("python -m lab.visual_states --out {out}",)),
 )
 PAGES = tuple(dict.fromkeys(figure.page for figure in FIGURES))
 

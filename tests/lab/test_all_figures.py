@@ -15,8 +15,6 @@ from lab.all_figures import FIGURES, MODELS, PAGES, Figure, main, models_revisio
 from lab.command import ASSETS
 
 DOCS = Path(__file__).parents[2] / "docs"
-EARLIER = ("lora.md",)
-"""Pages whose figures are still of earlier models."""
 
 
 @pytest.fixture
@@ -74,10 +72,7 @@ def test_every_page_exists_and_every_command_is_one_of_ours():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_names_the_models_of_its_figures(page):
-    """New weights need new figures, or the page must say that its figures are of earlier models."""
+    """New weights need new figures."""
     text = (DOCS / page).read_text("utf-8")
     named = set(re.findall(r"tiny models `([0-9a-f]{12})`", text))
-    if page in EARLIER:
-        assert "of earlier tiny models" in text and models_revision() not in named
-    else:
-        assert named == {models_revision()}
+    assert named == {models_revision()}
