@@ -73,6 +73,8 @@ def write_clip_list(file: Path, root: Path, rows: Iterator[Row]) -> None:
                 "start_s": row["start_s"],
                 "end_s": row["end_s"],
                 "text": (row["caption"] or row["text"])[:2_000],
+                "action": row["text"][:2_000],
+                "title": str(row["title"] or "")[:2_000],
                 "source_id": row["video_id"],
                 "licence": row["licence"],
                 "url": row["url"],

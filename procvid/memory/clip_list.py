@@ -3,7 +3,8 @@
     {"file": "videos/a.mp4", "start_s": 3.0, "end_s": 8.0, "text": "Slice the carrot.",
      "source_id": "a", "licence": "CC-BY-4.0", "url": "https://..."}
 
-`start_s`, `end_s`, `licence` (or `license`) and `url` are optional. `file` is relative to the list.
+`start_s`, `end_s`, `licence` (or `license`), `url`, and for `procvid train director` `action` (the short
+text of the step) and `title` (of the video) are optional. `file` is relative to the list.
 A key that looks like a typo of a missing one is an error. Other unknown keys give a warning.
 """
 
@@ -25,7 +26,8 @@ MAX_CHARS = 2_000
 MAX_S = 1e9
 """Longer than any video. A float loses the fractions of larger numbers."""
 
-KEYS = ("file", "text", "source_id", "start_s", "end_s", "licence", "url")
+KEYS = ("file", "text", "source_id", "start_s", "end_s", "licence", "url", "action", "title")
+OPTIONAL_TEXTS = ("licence", "url", "action", "title")
 LIKELY_TYPO = 0.75
 
 HINT = "Give JSON lines with file, text and source_id, and start_s and end_s in seconds."
@@ -42,6 +44,8 @@ class ListedClip:
     end_s: float | None = None
     licence: str = ""
     url: str = ""
+    action: str = ""
+    title: str = ""
 
 
 def read_clip_list(
@@ -127,7 +131,7 @@ def _clip(line: str, number: int, path: Path, unknown: dict[str, int]) -> Listed
         if near and near[0] not in row:
             raise InputError(f"{where} has an unknown key {key[:40]!r}.", f"Write {near[0]!r}.")
         unknown[key] = unknown.get(key, 0) + 1
-    for key in ("licence", "url"):
+    for key in OPTIONAL_TEXTS:
         if not isinstance(row.get(key, ""), (str, type(None))):
             raise InputError(f"{where} has a {key} that is not text: {str(row[key])[:40]!r}.", HINT)
     for key in ("file", "text", "source_id"):
@@ -152,6 +156,8 @@ def _clip(line: str, number: int, path: Path, unknown: dict[str, int]) -> Listed
         end_s=None if end_s is None else float(end_s),
         licence=str(row.get("licence") or "")[:MAX_CHARS],
         url=str(row.get("url") or "")[:MAX_CHARS],
+        action=str(row.get("action") or "")[:MAX_CHARS],
+        title=str(row.get("title") or "")[:MAX_CHARS],
     )
 
 

@@ -25,7 +25,9 @@ STORIES = 1500
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command; the settings are fields of `DirectorSettings`."""
     parser.add_argument(
-        "data", metavar="DATA", help=f"training folder with source_id (docs/lora.md), or {TOY}"
+        "data",
+        metavar="DATA",
+        help=f"training folder (docs/lora.md), clip list of `procvid curate`, or {TOY}",
     )
     parser.add_argument(
         "--out", metavar="DIR", required=True, help="folder of embeddings, states and the model"
@@ -59,7 +61,7 @@ def train_director(arguments: argparse.Namespace) -> None:
     from procvid.train.director.stories import (
         TOY_SEED,
         TOY_VALIDATION,
-        folder_stories,
+        read_stories,
         toy_stories,
     )
     from procvid.train.director.training import DirectorTraining
@@ -74,7 +76,7 @@ def train_director(arguments: argparse.Namespace) -> None:
         train = toy_stories(TOY_SEED, arguments.stories)
         held_out = toy_stories(TOY_VALIDATION, settings.validation)
     else:
-        train, held_out = folder_stories(user_path(arguments.data), settings.validation)
+        train, held_out = read_stories(user_path(arguments.data), settings.validation)
     if gpu_facts()[0] is None:
         # Many small models and batches: threads would wait for each other.
         use_one_thread()

@@ -1,7 +1,7 @@
 """Stories: goal, actions, captions and clips of one recipe or video, each as a CLIP embedding.
 
-They come from a training folder (docs/lora.md), whose rows of one `source_id` are the steps of a story
-in their order, or from recipes of the toy kitchen with their rendered clips. Embeddings are kept in
+They come from a training folder (docs/lora.md) or a clip list, whose rows of one `source_id` are the
+steps of a story, or from recipes of the toy kitchen with their rendered clips. Embeddings are kept in
 blocks, so that an interrupted training does not make them again.
 """
 
@@ -21,6 +21,7 @@ import numpy as np
 from procvid.errors import InputError
 from procvid.media.decode import stream_frames
 from procvid.media.image import load_image
+from procvid.memory.clip_list import read_clip_list
 from procvid.models.state_predictors.causal import clip_states, embedder_id, goal_of
 from procvid.plan.rules import plan_recipe
 from procvid.plan.writing.toy_prompt import toy_caption
@@ -93,26 +94,24 @@ def toy_stories(first_seed: int, count: int) -> StorySource:
     return StorySource(f"toykitchen {first_seed} {count}", tuple(partial(embed, s) for s in seeds))
 
 
-def folder_stories(folder: Path, validation: int) -> tuple[StorySource, StorySource]:
-    """Return the training and held-out stories of a training folder.
+def read_stories(data: Path, validation: int) -> tuple[StorySource, StorySource]:
+    """Return the training and held-out stories of a training folder, or of a clip list (a file).
 
-    Its rows have `file_name`, `text` (the caption) and `source_id`; `action` is the short text of the
-    step, by default the caption, and `title` that of the source, by default its first action.
-    If no row has another split than "train", the last `validation` sources are held out, but at most
-    half of them.
+    The rows of one `source_id` are a story; `text` is the caption, `action` the short text of the step,
+    by default the caption, and `title` that of the source, by default its first action. If no row has
+    another split than "train", the last `validation` sources are held out, but at most half of them.
 
     Raises:
         InputError: The list is damaged, a clip is missing, or no source has two steps.
     """
-    read = read_training_folder(folder)
-    if read.missing:
-        lost = next(iter(read.missing))
+    key, examples, missing = _listed(data) if data.is_file() else _in_folder(data)
+    if missing:
         raise InputError(
-            f"{len(read.missing)} files of the training folder are missing, such as {lost.name}.",
+            f"{len(missing)} files of the list are missing, such as {missing[0].name}.",
             "Add them, or remove their rows.",
         )
     sources = defaultdict[str, list[Example]](list)
-    for example in read.examples:
+    for example in examples:
         if example.source_id:
             sources[example.source_id].append(example)
     stories = [sorted(rows, key=lambda row: row.start_s) for rows in sources.values()]
@@ -129,11 +128,39 @@ def folder_stories(folder: Path, validation: int) -> tuple[StorySource, StorySou
         train, held_out = train[: len(train) - count], train[len(train) - count :]
     if not train:
         raise InputError("All stories are held out.", "Give some rows the split train.")
-    key = f"{read.sha256} {validation}"
+    key = f"{key} {validation}"
     return (
         StorySource(f"{key} train", tuple(partial(_folder_story, rows) for rows in train)),
         StorySource(f"{key} held out", tuple(partial(_folder_story, rows) for rows in held_out)),
     )
+
+
+def _in_folder(folder: Path) -> tuple[str, Sequence[Example], list[Path]]:
+    read = read_training_folder(folder)
+    return read.sha256, read.examples, list(read.missing)
+
+
+def _listed(file: Path) -> tuple[str, Sequence[Example], list[Path]]:
+    """Return hash, clips and missing files of a clip list. Long videos are hashed by their size."""
+    clips = read_clip_list(file)
+    files = sorted({clip.file for clip in clips})
+    sizes = {each: each.stat().st_size for each in files if each.is_file()}
+    digest = hashlib.sha256(file.read_bytes())
+    digest.update(repr([(each.name, size) for each, size in sizes.items()]).encode())
+    examples = [
+        Example(
+            key=f"{clip.file}@{clip.start_s}",
+            file=clip.file,
+            text=clip.text,
+            source_id=clip.source_id,
+            start_s=clip.start_s,
+            end_s=clip.end_s,
+            action=clip.action,
+            title=clip.title,
+        )
+        for clip in clips
+    ]
+    return digest.hexdigest(), examples, [each for each in files if each not in sizes]
 
 
 def _folder_story(rows: Sequence[Example], embedder: Embedder) -> Story:

@@ -32,7 +32,7 @@ from procvid.train.director.stories import (
     Story,
     StorySource,
     embedded,
-    folder_stories,
+    read_stories,
     toy_stories,
 )
 from procvid.train.director.training import (
@@ -202,7 +202,7 @@ def rows(tmp_path: Path) -> list[dict]:
 
 def test_a_training_folder_gives_stories_in_the_order_of_their_times(rows, tmp_path, embedder):
     write_rows(tmp_path, *rows)
-    train, held_out = folder_stories(tmp_path, 5)
+    train, held_out = read_stories(tmp_path, 5)
     assert (len(train.embed), len(held_out.embed)) == (1, 1)
     first, second = train.embed[0](embedder), held_out.embed[0](embedder)
     assert np.array_equal(first.goal, embedder.embed_texts([goal_of("Soup")])[0])
@@ -213,21 +213,45 @@ def test_a_training_folder_gives_stories_in_the_order_of_their_times(rows, tmp_p
     assert near[0, 0] > near[0, 1] and near[1, 1] > near[1, 0]
 
     write_rows(tmp_path, *rows[:2], *({**row, "split": "test"} for row in rows[2:]))
-    train, held_out = folder_stories(tmp_path, 5)
+    train, held_out = read_stories(tmp_path, 5)
     assert (len(train.embed), len(held_out.embed)) == (1, 1)
+
+
+def test_a_clip_list_of_curate_gives_the_same_stories(rows, tmp_path, embedder):
+    (tmp_path / "w.mp4").write_bytes((tmp_path / "v.mp4").read_bytes())
+    again = [{**row, "file_name": "w.mp4", "source_id": "z"} for row in rows[2:4]]
+    write_rows(tmp_path, *rows[2:4], *again)
+    of_folder, _ = read_stories(tmp_path, 1)
+    lines = [
+        {"file": row["file_name"], **{k: row[k] for k in ("start_s", "end_s", "text", "source_id")}}
+        for row in rows[2:4]
+    ]
+    file = tmp_path / "clips.jsonl"
+    second = [{**line, "file": "w.mp4", "source_id": "z", "title": "Soup"} for line in lines]
+    file.write_text("".join(json.dumps(line) + "\n" for line in [*lines, *second]))
+    listed, held_out = read_stories(file, 1)
+    one, other = of_folder.embed[0](embedder), listed.embed[0](embedder)
+    assert all(
+        np.array_equal(getattr(one, k), getattr(other, k)) for k in ("goal", "clips", "caption")
+    )
+    named = held_out.embed[0](embedder)
+    assert np.array_equal(named.goal, embedder.embed_texts([goal_of("Soup")])[0])
+    (tmp_path / "w.mp4").unlink()
+    with pytest.raises(InputError, match=r"1 files of the list are missing, such as w\.mp4"):
+        read_stories(file, 1)
 
 
 def test_folders_without_stories_are_one_sentence(rows, tmp_path):
     write_rows(tmp_path, rows[0], rows[4])
     with pytest.raises(InputError, match="No source_id has two rows"):
-        folder_stories(tmp_path, 1)
+        read_stories(tmp_path, 1)
     write_rows(tmp_path, *({**row, "split": "test"} for row in rows))
     with pytest.raises(InputError, match="All stories are held out"):
-        folder_stories(tmp_path, 1)
+        read_stories(tmp_path, 1)
     (tmp_path / "0.png").unlink()
     write_rows(tmp_path, *rows)
-    with pytest.raises(InputError, match=r"1 files of the training folder are missing.*0\.png"):
-        folder_stories(tmp_path, 1)
+    with pytest.raises(InputError, match=r"1 files of the list are missing.*0\.png"):
+        read_stories(tmp_path, 1)
 
 
 @pytest.mark.parametrize(
