@@ -83,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write a PNG preview with one frame per shot, after a quarter of the denoising steps; "
         "make no video",
     )
+    parser.add_argument(
+        "--director",
+        metavar="DIR",
+        default="",
+        help="model of `procvid train director`, which finds steps that repeat",
+    )
     add_takes(parser)
     add_lora(parser, "LoRA to merge into the model")
     parser.add_argument(
@@ -140,6 +146,7 @@ def generate(arguments: argparse.Namespace) -> None:
         lora=loras,
         precise=arguments.precise,
         previews=arguments.storyboard is not None,
+        director=arguments.director,
     )
     request = partial(
         GenerateRequest,

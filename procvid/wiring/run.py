@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ def build(
     precise: bool | None = None,
     previews: bool = False,
     card: int | None = None,
+    director: str = "",
 ) -> Parts:
     """Build the parts of a run.
 
@@ -87,6 +89,7 @@ def build(
         previews: Add previews to the progress. The clips do not change.
         card: The CUDA device of the models; by default the first that `PROCVID_GPUS` names. The
             clips do not depend on it.
+        director: Folder of a trained model of visual states, instead of the profile's own.
 
     Raises:
         InputError: A name is unknown, or a LoRA does not fit.
@@ -100,6 +103,7 @@ def build(
     with on_card(first_gpu() if card is None else card):
         embedder = build_embedder(chosen)
     detector = build_detector(chosen, embedder)
+    predictor = build_predictor(chosen, embedder, director)
     things = NO_STAND_INS
     if chosen.fixed_vocabulary:
         things = stand_ins(generator.undrawable)
@@ -116,23 +120,36 @@ def build(
         versions=library_versions(),
         rules=build_rules(embedder.info),
         stand_ins=things,
-        predictor=build_predictor(chosen),
+        predictor=predictor,
     )
 
 
-def build_predictor(profile: Profile) -> StatePredictor | None:
-    """Build the model that predicts the look of clips, or None if the profile has none.
+def build_predictor(
+    profile: Profile, embedder: Embedder | None = None, trained: str = ""
+) -> StatePredictor | None:
+    """Build the model that predicts the look of clips, or None if there is none.
+
+    Args:
+        profile: The profile; only some come with a model.
+        embedder: Its CLIP model, for a trained one.
+        trained: Folder of `procvid train director` (its `model`), or "".
 
     Raises:
-        UnavailableError: Its files are missing.
+        UnavailableError: Files are missing or damaged, or it was trained with another CLIP model.
     """
-    if "director" not in profile.models:
+    if "director" not in profile.models and not trained:
         return None
     from procvid.models.embedders.open_clip import OpenClipEmbedder
     from procvid.models.state_predictors.causal import ClipStatePredictor
 
-    embedder = OpenClipEmbedder(asset_folder(profile, "scorer"))
-    return ClipStatePredictor(asset_folder(profile, "director"), embedder, toy_caption)
+    if profile.bundled or embedder is None:
+        embedder = OpenClipEmbedder(asset_folder(profile, "scorer"))
+    caption = toy_caption if profile.fixed_vocabulary else attrgetter("prompt")
+    folder = user_path(trained) if trained else asset_folder(profile, "director")
+    predictor = ClipStatePredictor(folder, embedder, caption)
+    if trained:
+        predictor.check()
+    return predictor
 
 
 def select_profile(wanted: str) -> tuple[Profile, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from lab.command import ASSETS
+from procvid.cli import main
 from procvid.errors import UnavailableError
 from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.models.state_predictors.causal import WEIGHTS, ClipStatePredictor
@@ -89,9 +91,25 @@ def test_another_clip_model_and_missing_files_are_one_sentence(tmp_path: Path) -
     plan = plan_recipe(parse_recipe(RECIPE.format("Add the potato to the pot.")))
     with pytest.raises(UnavailableError, match="was trained with procvid/tiny_step_clip"):
         made.predict(plan)
-    with pytest.raises(UnavailableError, match="is missing"):
+    with pytest.raises(UnavailableError, match="There is no model of visual states"):
         ClipStatePredictor(tmp_path, other, toy_caption)
     (tmp_path / WEIGHTS).write_bytes(b"")
     with pytest.raises(UnavailableError, match="holds no model of visual states"):
         ClipStatePredictor(tmp_path, other, toy_caption).predict(plan)
     assert build_predictor(PHANTOM_1_3B) is None
+
+
+def test_a_trained_model_is_used_by_its_folder(tmp_path: Path, capsys) -> None:
+    shutil.copytree(ASSETS / "tiny_director", tmp_path / "mine")
+    made = build_predictor(TINY, trained=str(tmp_path / "mine"))
+    assert made is not None and made.info.id == "procvid/mine"
+    recipe, out = tmp_path / "r.txt", tmp_path / "run"
+    recipe.write_text(RECIPE.format("Add the potato to the pot."))
+    command = ["generate", str(recipe), "--out", str(out), "--profile", "tiny"]
+    assert main([*command, "--director", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "There is no model of visual states" in error and error.count("\n") == 1
+    other = OpenClipEmbedder(ASSETS / "tiny_clip")
+    with pytest.raises(UnavailableError, match="not procvid/tiny_clip"):
+        build_predictor(PHANTOM_1_3B, other, str(tmp_path / "mine"))
+    assert not out.exists()

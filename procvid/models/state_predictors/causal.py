@@ -205,7 +205,8 @@ class ClipStatePredictor:
     ) -> None:
         if not (folder / WEIGHTS).is_file():
             raise UnavailableError(
-                f"The model of visual states {folder.name} is missing.", "Install procvid again."
+                f"There is no model of visual states in {folder.name}.",
+                "Train one with `procvid train director`, or install procvid again.",
             )
         self._folder, self._embedder, self._caption = folder, embedder, caption
         self.info = ModelInfo(
@@ -222,6 +223,14 @@ class ClipStatePredictor:
                 "Train it again with `procvid train director`.",
             )
         return network
+
+    def check(self) -> None:
+        """Load the network.
+
+        Raises:
+            UnavailableError: It is damaged, or was trained with another CLIP model.
+        """
+        _ = self._network
 
     def predict(self, plan: Plan, clips: Mapping[int, Frames] | None = None) -> Vectors:
         """Return the embedding of each clip of a plan; see `StatePredictor`."""
