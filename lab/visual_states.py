@@ -27,22 +27,22 @@ from procvid.cli.arguments import Parser
 from procvid.evaluate.compare import paired_difference
 from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.models.state_predictors.causal import (
+    WEIGHTS,
     ClipStatePredictor,
-    NetworkConfig,
     StateNetwork,
-    embedder_id,
     load_network,
 )
 from procvid.plan.rules import plan_recipe
 from procvid.plan.writing.toy_prompt import toy_caption
 from procvid.protocols import Embedder
 from procvid.run.repeats import alike
+from procvid.storage.files import sha256_of
 from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, ToyStep, random_recipe
 from procvid.toykitchen.words import step_text
 from procvid.train.director.measure import measure
 from procvid.train.director.settings import DirectorSettings
 from procvid.train.director.stories import TOY_SEED, Story, embedded, toy_stories
-from procvid.train.director.training import loop_of, unrolled
+from procvid.train.director.training import loop_of, new_network, unrolled
 from procvid.types import Recipe, Vectors
 
 TRAIN, TEST, TEST_SEED = 1500, 200, HELD_OUT + 50_000
@@ -75,12 +75,7 @@ def trained(
     folder: Path, embedder: Embedder, stories: Sequence[Story], settings: DirectorSettings
 ) -> StateNetwork:
     """Train a network, or resume the training in the folder."""
-    torch.manual_seed(settings.seed)
-    config = NetworkConfig(
-        embedder.dim, embedder_id(embedder), settings.texts, settings.context, settings.width,
-        settings.layers,
-    )  # fmt: skip
-    network = StateNetwork(config)
+    network = new_network(embedder, settings)
     for _ in loop_of(network, stories, settings, folder, f"toykitchen {len(stories)}").run():
         pass
     return network
@@ -102,7 +97,9 @@ def tables(folder: Path, embedder: Embedder, train: list[Story], test: list[Stor
     done: dict[DirectorSettings, dict[str, list[float]]] = {}
     for name, settings in runs.items():
         if settings not in done:
-            network = trained(folder / name.replace(" ", "_"), embedder, train, settings)
+            network = trained(
+                folder / name.replace(": ", "_").replace(" ", "_"), embedder, train, settings
+            )
             done[settings] = measure(test, unrolled(network, test))
             print(row(name, done[settings]), flush=True)
         lines.append(row(name, done[settings]))
@@ -125,7 +122,8 @@ def fusion(network: StateNetwork, test: list[Story]) -> list[str]:
     lines.append(row("predicted state", measure(test, own)))
     lines.append(row("predicted state, true clips before", measure(test, seen)))
     for share in (0.25, 0.5, 0.75):
-        mixed = [share * a + (1 - share) * b for a, b in zip(own, words, strict=True)]
+        sums = [share * a + (1 - share) * b for a, b in zip(own, words, strict=True)]
+        mixed = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in sums]
         lines.append(row(f"{share:.2f} state + {1 - share:.2f} words", measure(test, mixed)))
     return lines
 
@@ -136,10 +134,9 @@ def with_repeat(seed: int) -> tuple[ToyRecipe, int]:
     rng = np.random.default_rng([seed, 5])
     place = int(rng.integers(0, len(recipe.steps)))
     scene = recipe.steps[place].scene
-    names = [scene.food_name] if scene.food_name else [""]
     text = recipe.steps[place].text
     for _ in range(20):
-        text = step_text(rng, scene, recipe.kitchen, names[0], "test")
+        text = step_text(rng, scene, recipe.kitchen, scene.food_name, "test")
         if text != recipe.steps[place].text:
             break
     steps = list(recipe.steps)
@@ -206,8 +203,9 @@ def measure_all(arguments: argparse.Namespace) -> None:
         ),
     }
     lines: list[str] = []
+    shipped = sha256_of(ASSETS / "tiny_director" / WEIGHTS)[:8]
     for name, make in parts.items():
-        kept = folder / f"{name}.json"
+        kept = folder / f"{name}-{len(train)}-{shipped}.json"
         if not kept.exists():
             kept.write_text(json.dumps(make()))
         lines += [*json.loads(kept.read_text()), ""]

@@ -30,6 +30,7 @@ from procvid.plan.codec import check_plan
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.run.parts import Parts
+from procvid.run.repeats import repeat_notes
 from procvid.run.story import make_video
 from procvid.run.storyboard import keyframes, sheet
 from procvid.run.timings import ClipSetting, measured
@@ -115,6 +116,8 @@ def generate(arguments: argparse.Namespace) -> None:
         InputError: An option is wrong, or the folder belongs to another run.
     """
     _check_many(arguments)
+    if arguments.storyboard is not None:
+        _check_storyboard(user_path(arguments.storyboard))
     takes = take_policy(arguments)
     recipe = None if arguments.recipe is None else read_recipe(Path(arguments.recipe))
     if arguments.distilled and arguments.fast:
@@ -190,12 +193,22 @@ def draw_storyboard(request: GenerateRequest, parts: Parts, file: Path) -> None:
     """
     recipe = cut_into_shots(request.recipe, request.shots)
     plan = check_plan(parts.planner.plan(recipe))
+    for note in repeat_notes(parts, plan):
+        print(f"Note: {note}", flush=True)
     frames = []
     for frame in keyframes(parts, plan, request.sampling, request.seed):
         frames.append(frame)
         print(f"Step {plan.names[frame.step]}: drawn", flush=True)
     save_png(file, sheet(plan, frames))
     print(f"Storyboard: {printable(file)}")
+
+
+def _check_storyboard(file: Path) -> None:
+    """Raise InputError if a PNG cannot be written there, or would replace another file."""
+    if file.suffix.lower() != ".png":
+        raise InputError(f"The storyboard {file.name!r} is not named .png.", "Name it so.")
+    if file.is_dir() or not file.parent.is_dir():
+        raise InputError(f"{str(file)!r} cannot be a file.", "Choose a file in an existing folder.")
 
 
 def _check_many(arguments: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from procvid.errors import UnavailableError
 from procvid.run.parts import Parts, undrawable_names
 from procvid.types import Plan, StepPlan, Vectors
 
@@ -13,7 +14,7 @@ LOOKS_THE_SAME = 0.9
 
 
 def alike(plan: Plan, states: Vectors, least: float = LOOKS_THE_SAME) -> Iterator[int]:
-    """Yield the index of each step that repeats the one before it: the same action, foods and look.
+    """Yield the index of each step that repeats the one before it: the same action, foods, vessels and look.
 
     Args:
         plan: The plan.
@@ -22,28 +23,35 @@ def alike(plan: Plan, states: Vectors, least: float = LOOKS_THE_SAME) -> Iterato
     """
     near = (states[1:] * states[:-1]).sum(1)
     for index, (before, step) in enumerate(pairwise(plan.steps), start=1):
-        same = step.action == before.action and _foods(step) == _foods(before) != set()
-        if same and near[index - 1] >= least:
+        things = _things(step)
+        same = step.action == before.action and things == _things(before)
+        if same and any(role == "food" for role, _ in things) and near[index - 1] >= least:
             yield index
 
 
-def _foods(step: StepPlan) -> set[str]:
-    return {item.name for item in step.objects if item.role == "food"}
+def _things(step: StepPlan) -> set[tuple[str, str]]:
+    return {(item.role, item.name) for item in step.objects if item.role in ("food", "vessel")}
 
 
 def repeat_notes(parts: Parts, plan: Plan) -> Iterator[str]:
     """Yield a sentence for each step of a plan that repeats the one before it.
 
-    Steps with things that the models do not know are left out: their looks cannot be predicted.
+    Steps with foods that the models do not know are left out: their looks cannot be predicted.
     """
     if parts.predictor is None or len(plan.steps) < 2:
         return
     names = [plan.names[step.number] for step in plan.steps]
-    for index in alike(plan, parts.predictor.predict(plan)):
+    try:
+        states = parts.predictor.predict(plan)
+    except UnavailableError as error:
+        # The video does not need them.
+        yield f"Steps were not compared: {error}"
+        return
+    for index in alike(plan, states):
         foods = [item for item in plan.steps[index].objects if item.role == "food"]
         if undrawable_names(parts, foods) or parts.stand_ins.used(foods):
             continue
         yield (
-            f"Steps {names[index - 1]} and {names[index]} will look nearly the same. If one repeats "
-            "the other, remove it."
+            f"Steps {names[index - 1]} and {names[index]} may look nearly the same. Remove one if it "
+            "is a duplicate."
         )

@@ -1,7 +1,7 @@
 """Draw a storyboard: the first frame of each shot after a part of its denoising steps.
 
 It shows what a video will look like before most of its cost: same seed, prompt and references as the
-clip, so the same place of everything, but soft. References that only a clip of the run can supply are
+clip, so the layout matches, but the picture is soft. References that only a clip of the run can supply are
 missing, since there are no clips yet. If the denoising has too few steps for a preview, the clip is
 made whole.
 """
@@ -26,8 +26,8 @@ from procvid.types import Clip, Conditioning, Denoised, Image, Plan, Sampling, S
 
 SHARE = 0.25
 """Share of the denoising steps that are made for a picture."""
-COLUMNS, WIDTH, TEXT, REFERENCE, GAP = 4, 288, 56, 48, 12
-"""Columns; width of a picture, height of its text, side of a reference and gap, in pixels."""
+COLUMNS, WIDTH, TEXT, REFERENCE, GAP, HEAD = 4, 288, 56, 48, 12, 48
+"""Columns; width of a picture, heights of its text, references, gap and head, in pixels."""
 MARK = "AI-generated storyboard"
 
 
@@ -85,13 +85,14 @@ def sheet(plan: Plan, frames: Sequence[Keyframe]) -> Image:
     columns = min(COLUMNS, len(frames))
     rows = math.ceil(len(frames) / columns)
     cell = (WIDTH + GAP, picture + REFERENCE + TEXT + GAP)
-    page = Pillow.new("RGB", (columns * cell[0] + GAP, rows * cell[1] + 2 * GAP + 28), "white")
+    page = Pillow.new("RGB", (columns * cell[0] + GAP, rows * cell[1] + 2 * GAP + HEAD), "white")
     pen = ImageDraw.Draw(page)
     title, text = ImageFont.load_default(20), ImageFont.load_default(14)
-    pen.text((GAP, GAP), f"{plan.title[:60]}  ({MARK})", fill="#1f1b16", font=title)
+    pen.text((GAP, GAP), plan.title[:60], fill="#1f1b16", font=title)
+    pen.text((GAP, GAP + 28), MARK, fill="#1f1b16", font=text)
     for place, frame in enumerate(frames):
         left = GAP + place % columns * cell[0]
-        top = 2 * GAP + 28 + place // columns * cell[1]
+        top = 2 * GAP + HEAD + place // columns * cell[1]
         large = Pillow.fromarray(frame.image).resize((WIDTH, picture), Pillow.Resampling.BICUBIC)
         page.paste(large, (left, top))
         for number, slot in enumerate(frame.conditioning.slots):

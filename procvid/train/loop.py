@@ -14,10 +14,12 @@ from __future__ import annotations
 import io
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +27,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from procvid.errors import InputError
+from procvid.errors import InputError, ProcvidError
 from procvid.storage.atomic import write_bytes
 from procvid.train.curve import Curve
 from procvid.train.distributed import reduce_gradients
@@ -171,7 +173,8 @@ class Loop:
         """Train to the end of the schedule; the first process yields every 20th step.
 
         Raises:
-            InputError: The checkpoint was begun with another schedule.
+            InputError: The checkpoint is damaged, or was begun with another schedule.
+            ProcvidError: A loss is not a finite number; the last checkpoint is kept.
             OutputError: The checkpoint or the curve cannot be written.
         """
         steps, seed = self._schedule.steps, self._schedule.seed
@@ -182,19 +185,31 @@ class Loop:
         for step, batch in enumerate(ahead(drawn, self._device), first):
             torch.manual_seed(seed * 1_000_003 + step * 17 + self._rank)
             losses = self._step(step, batch)
+            is_last = step == steps - 1
+            saves = (step + 1) % self._schedule.save_every == 0 or is_last
+            if step % LOG_EVERY == 0 or saves:
+                values = {name: float(loss.detach()) for name, loss in losses.items()}
+                _check_finite(values, step)
             if curve is None:
                 continue
-            is_last = step == steps - 1
             if step % LOG_EVERY == 0 or is_last:
-                values = {name: float(loss.detach()) for name, loss in losses.items()}
                 event = StepLogged(step, time.time() - start_s, values)
                 curve.add(event.row())
                 yield event
-            if (step + 1) % self._schedule.save_every == 0 or is_last:
+            if saves:
                 self._save(step + 1)
         if self._average:
             self._model.load_state_dict(self._average)
         self._model.eval().cpu()
+
+    def check(self) -> None:
+        """Check that a checkpoint, if there is one, was begun with this schedule.
+
+        Raises:
+            InputError: It was not, or it is damaged.
+        """
+        if self._checkpoint.exists():
+            self._read()
 
     def _learnt(self) -> dict[str, float]:
         """Return what changes the result: the schedule and the number of processes."""
@@ -240,22 +255,42 @@ class Loop:
         torch.save(state, saved)
         write_bytes(self._checkpoint, saved.getvalue())
 
-    def _load(self) -> int:
-        """Restore the checkpoint; return the next step."""
-        state = torch.load(self._checkpoint, weights_only=True, map_location=self._device)
-        wanted = self._learnt()
-        # Checkpoints of older versions hold no schedule.
-        for key, value in state.get("schedule", wanted).items():
+    def _read(self) -> dict[str, Any]:
+        """Return the checkpoint. Raise InputError if it is damaged or of another schedule."""
+        name, wanted = self._checkpoint.name, self._learnt()
+        try:
+            state = torch.load(self._checkpoint, weights_only=True, map_location=self._device)
+            # Checkpoints of older versions hold no schedule.
+            schedule = dict(state.get("schedule", wanted))
+            state["model"], state["average"], state["optimisers"], state["step"]
+        except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, RuntimeError,
+                pickle.UnpicklingError) as error:  # fmt: skip
+            raise InputError(f"{name} is damaged.", "Remove it to train from the start.") from error
+        for key, value in schedule.items():
             if value != wanted.get(key):
                 raise InputError(
-                    f"{self._checkpoint.name} was begun with {key} {value}, not {wanted.get(key)}.",
+                    f"{name} was begun with {key} {value}, not {wanted.get(key)}.",
                     "Use the same settings, or another folder.",
                 )
+        return dict(state)
+
+    def _load(self) -> int:
+        """Restore the checkpoint; return the next step."""
+        state = self._read()
         self._model.load_state_dict(state["model"])
         self._average = state["average"]
         for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         return int(state["step"])
+
+
+def _check_finite(losses: Mapping[str, float], step: int) -> None:
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            raise ProcvidError(
+                f"The loss {name!r} is {value} at step {step + 1}.",
+                "Choose lower learning rates; the last checkpoint is kept.",
+            )
 
 
 def train(

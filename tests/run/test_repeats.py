@@ -45,12 +45,17 @@ def notes(parts: Parts, second: str) -> list[str]:
 def test_a_repeated_step_is_named(parts: Parts) -> None:
     repeated = "Cut the potato into cubes on the board."
     (note,) = notes(parts, repeated)
-    assert note.startswith("Steps 1 and 2 will look nearly the same.")
+    assert note.startswith("Steps 1 and 2 may look nearly the same.")
     assert notes(parts, "Add the potato to the pot.") == []
     assert notes(parts, "Dice the onion on the cutting board.") == []
+    assert notes(parts, "Dice the potato in the bowl.") == []
     assert notes(replace(parts, predictor=None), repeated) == []
     plan = plan_recipe(parse_recipe(RECIPE.format(repeated)))
     assert list(repeat_notes(parts, replace(plan, steps=plan.steps[:1]))) == []
+    other = OpenClipEmbedder(ASSETS / "tiny_clip")
+    wrong = ClipStatePredictor(ASSETS / "tiny_director", other, toy_caption)
+    (note,) = repeat_notes(replace(parts, predictor=wrong), plan)
+    assert note.startswith("Steps were not compared: tiny_director was trained with")
 
 
 def test_nothing_is_said_of_foods_that_the_models_do_not_know(parts: Parts) -> None:
@@ -94,7 +99,7 @@ def test_another_clip_model_and_missing_files_are_one_sentence(tmp_path: Path) -
     with pytest.raises(UnavailableError, match="There is no model of visual states"):
         ClipStatePredictor(tmp_path, other, toy_caption)
     (tmp_path / WEIGHTS).write_bytes(b"")
-    with pytest.raises(UnavailableError, match="holds no model of visual states"):
+    with pytest.raises(UnavailableError, match="cannot be loaded"):
         ClipStatePredictor(tmp_path, other, toy_caption).predict(plan)
     assert build_predictor(PHANTOM_1_3B) is None
 

@@ -57,5 +57,10 @@ def test_the_command_writes_one_picture_and_no_run(tmp_path, capsys):
     command = ["generate", str(recipe), "--out", str(out), "--profile", "tiny"]
     assert main([*command, "--storyboard", str(file)]) == 0
     assert load_image(file).ndim == 3 and not out.exists()
+    before = recipe.read_bytes()
+    for wrong in (str(recipe), str(tmp_path), str(tmp_path / "none" / "x.png")):
+        assert main([*command, "--storyboard", wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert recipe.read_bytes() == before
     many = ["generate", "--many", str(tmp_path), "--out", str(out), "--storyboard", str(file)]
     assert main(many) == 2 and "--storyboard is for one recipe" in capsys.readouterr().err

@@ -186,7 +186,7 @@ def test_clips_are_sketched_before_they_are_made(
     *_, last = on["sketch"](draft, {}, "default", 3)
     (strip,) = last.values()
     assert strip.count("<img") == strip.count("<article") == 2
-    assert "Sketch of step 2" in strip and "to come" not in strip
+    assert "Sketch of step 2" in strip and " left." not in strip
     waiting = next(on["sketch"](draft, {}, "none", 3))
     assert "Waiting for the model" in next(iter(waiting.values())).value
     with pytest.raises(gr.Error, match="Paste a recipe in step 1"):

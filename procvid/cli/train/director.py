@@ -13,7 +13,8 @@ from procvid.cli.train.lora import add_options
 from procvid.errors import InputError
 from procvid.machine import gpu_facts, use_one_thread
 from procvid.settings import PROFILES, TINY, user_path
-from procvid.train.director.settings import OPTIONS, DirectorSettings
+from procvid.train.director.settings import MAX_STORIES, OPTIONS, DirectorSettings
+from procvid.train.lora.settings import out_of_range
 
 if TYPE_CHECKING:
     from procvid.train.director.training import DirectorEvent, DirectorTraining
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile",
         choices=tuple(PROFILES),
         default=TINY.name,
-        help=f"whose CLIP model embeds texts and clips (default: {TINY.name})",
+        help=f"profile that supplies the CLIP model (default: {TINY.name})",
     )
     parser.add_argument(
         "--stories",
@@ -71,8 +72,8 @@ def train_director(arguments: argparse.Namespace) -> None:
         **{option.name: getattr(arguments, option.name) for option in OPTIONS}
     )
     if arguments.data == TOY:
-        if arguments.stories < 1:
-            raise InputError("--stories 0 leaves nothing to learn.", "Give 1 or more.")
+        if not 1 <= arguments.stories <= MAX_STORIES:
+            raise out_of_range("stories", arguments.stories, f"1 to {MAX_STORIES}")
         train = toy_stories(TOY_SEED, arguments.stories)
         held_out = toy_stories(TOY_VALIDATION, settings.validation)
     else:
@@ -80,8 +81,15 @@ def train_director(arguments: argparse.Namespace) -> None:
     if gpu_facts()[0] is None:
         # Many small models and batches: threads would wait for each other.
         use_one_thread()
+    out = user_path(arguments.out)
+    if arguments.data != TOY and out.resolve() == user_path(arguments.data).resolve():
+        raise InputError("--out is the folder of the data.", "Choose another folder.")
+    if not arguments.json:
+        said = f"{len(train.embed)} stories for training, {len(held_out.embed)} held out"
+        left_out = f"; {train.left_out} rows of no story left out" if train.left_out else ""
+        print(f"{said}{left_out}.", flush=True)
     embedder = build_scorer(PROFILES[arguments.profile], allow_cpu=True)
-    training = DirectorTraining(train, held_out, embedder, settings, user_path(arguments.out))
+    training = DirectorTraining(train, held_out, embedder, settings, out)
     _show(training, arguments.json)
 
 
@@ -113,4 +121,4 @@ def _print(event: DirectorEvent, steps: int, bar: Bar) -> None:
             bar.clear()
             for name, value in event.held_out.items():
                 print(f"Held-out {name}: {value:.3f}")
-            print(f"Done: {event.folder}.")
+            print(f"Done: {event.folder}")

@@ -5,7 +5,7 @@ Every text and every clip is one CLIP embedding. The tokens of a story are
     goal, action 1, caption 1, clip 1, action 2, caption 2, clip 2, ...
 
 and the output at the last text of a step is the embedding of its clip. So a prediction depends on the
-goal, the texts up to its step and the clips before it.
+goal, the texts up to its step and the clips before it, within the context.
 
 Shapes: B stories, N steps, K texts per step, D dimensions of CLIP, W width, L tokens.
 """
@@ -103,31 +103,43 @@ class StateNetwork(nn.Module):
     ) -> torch.Tensor:
         """Return the predicted embedding of each clip, float32 (B, N, D), not normalised.
 
+        A step sees the goal, its texts, and texts and clips of `context` earlier steps.
+
         Args:
             goal_BD: Embedding of the goal.
             texts_BNKD: Embeddings of the texts of each step.
             clips_BND: Embeddings of the clips. The prediction of a step does not depend on its own
                 clip or a later one.
         """
+        seen = self.config.context + 1
+        first = self._window(goal_BD, texts_BNKD[:, :seen], clips_BND[:, :seen], 0)
+        later = [
+            self._window(goal_BD, texts_BNKD[:, n + 1 - seen : n + 1], clips_BND[:, n + 1 - seen : n + 1],
+                         n + 1 - seen)[:, -1:]
+            for n in range(seen, texts_BNKD.shape[1])
+        ]  # fmt: skip
+        return torch.cat([first, *later], 1)
+
+    def _window(
+        self,
+        goal_BD: torch.Tensor,
+        texts_BNKD: torch.Tensor,
+        clips_BND: torch.Tensor,
+        start: int,
+    ) -> torch.Tensor:
+        """Return the predictions of successive steps, of which the first has the index `start`."""
         B, N, K, _ = texts_BNKD.shape
         kinds = self.kind_embedding.weight
-        places = self.step_embedding.weight[torch.arange(N + 1).clamp(max=MAX_STEPS)]
+        places = self.step_embedding.weight
+        number = torch.arange(start + 1, start + N + 1).clamp(max=MAX_STEPS)
         steps = torch.cat([self.read_text(texts_BNKD), self.read_clip(clips_BND)[:, :, None]], 2)
-        steps = steps + kinds[1:] + places[1:, None]
+        steps = steps + kinds[1:] + places[number, None]
         goal = self.read_text(goal_BD) + kinds[0] + places[0]
         tokens_BLW = torch.cat([goal[:, None], steps.flatten(1, 2)], 1)
-        hidden_BLW = self.blocks(tokens_BLW, mask=self._mask(N, tokens_BLW.device))
+        order = torch.arange(tokens_BLW.shape[1], device=tokens_BLW.device)
+        hidden_BLW = self.blocks(tokens_BLW, mask=order[None] > order[:, None])
         last_BNW = hidden_BLW[:, 1:].reshape(B, N, K + 1, -1)[:, :, K - 1]
         return self.out(self.norm(last_BNW))
-
-    def _mask(self, num_steps: int, device: torch.device) -> torch.Tensor:
-        """Return which tokens a token must not see, bool (L, L): later ones and steps too far back."""
-        step = torch.arange(num_steps, device=device).repeat_interleave(self.config.per_step)
-        step = torch.cat([torch.full((1,), -1, device=device), step])
-        order = torch.arange(len(step), device=device)
-        later = order[None] > order[:, None]
-        far = (step[:, None] - step[None] > self.config.context) & (step[None] >= 0)
-        return later | far
 
     @torch.no_grad()
     def unroll(self, goal: Vectors, texts: Vectors, clips: Mapping[int, Vectors]) -> Vectors:
@@ -182,7 +194,7 @@ def load_network(folder: Path) -> StateNetwork:
             SafetensorError) as error:  # fmt: skip
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UnavailableError(
-            f"{str(folder)!r} holds no model of visual states: {reason}",
+            f"The model of visual states in {str(folder)!r} cannot be loaded: {reason}",
             "Train one with `procvid train director`.",
         ) from error
     return network.eval()
@@ -262,6 +274,7 @@ def goal_of(title: str) -> str:
 
 def clip_states(embedder: Embedder, clips: Iterable[Frames]) -> Vectors:
     """Return the embedding of each clip, float32 (N, D): of its middle and last frame, of unit length."""
-    shown = [frame for frames in clips for frame in (frames[len(frames) // 2], frames[-1])]
+    # Copies, because a view would keep the whole clip in memory.
+    shown = [frame.copy() for frames in clips for frame in (frames[len(frames) // 2], frames[-1])]
     states = embedder.embed_images(shown).reshape(-1, 2, embedder.dim).mean(1)
     return np.asarray(states / np.linalg.norm(states, axis=1, keepdims=True))

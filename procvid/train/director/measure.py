@@ -22,7 +22,7 @@ def measure(
     The figures are means over the steps of a story but the first, which has nothing before it: "cosine"
     and "l2" of prediction and truth, and with enough stories "recall@1" and "recall@5", the share of
     steps whose true scene is the best, or among the best five, of `SCENES`. The other scenes are drawn
-    from other stories.
+    from other stories. Without 49 of them a story has no recall.
 
     Args:
         stories: Stories with their true clips, of two steps or more.
@@ -43,7 +43,8 @@ def measure(
         if len(others) < SCENES - 1:
             continue
         drawn = clips[[rng.choice(others, SCENES - 1, replace=False) for _ in true]]
-        better = (np.einsum("nd,nsd->ns", unit, drawn) > cosine[:, None]).sum(1)
+        # A tie is no success, so constant predictions find nothing.
+        better = (~(np.einsum("nd,nsd->ns", unit, drawn) < cosine[:, None])).sum(1)
         for most in (1, 5):
             found[f"recall@{most}"].append(float((better < most).mean()))
     return dict(found)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,19 +21,21 @@ import numpy as np
 
 from procvid.errors import InputError
 from procvid.media.decode import stream_frames
-from procvid.media.image import load_image
+from procvid.media.image import fit_within, load_image
 from procvid.memory.clip_list import read_clip_list
 from procvid.models.state_predictors.causal import clip_states, embedder_id, goal_of
 from procvid.plan.rules import plan_recipe
 from procvid.plan.writing.toy_prompt import toy_caption
 from procvid.protocols import Embedder
-from procvid.storage.atomic import write_bytes
+from procvid.storage.atomic import output_errors, write_bytes
 from procvid.toykitchen.recipes import ToyRecipe, random_recipe
 from procvid.train.lora.folder import PICTURES, Example, read_training_folder
 from procvid.types import Frames, Image, Recipe, Vectors
 
-BLOCK = 50
+BLOCK = 10
 """Stories of a file."""
+MAX_SIDE_PX = 512
+"""Longest side of a frame that waits to be embedded; CLIP reads 224 pixels."""
 SAMPLE_FPS, MAX_FRAMES = 8, 32
 """Frame rate at which clips are read, and the frames that are kept of a clip."""
 TOY_SEED = 300_000
@@ -66,12 +69,14 @@ class StorySource:
     """Stories that are not embedded yet.
 
     Attributes:
-        key: Names the content.
+        key: Identifies the content.
         embed: Embeds each story.
+        left_out: Number of rows that belong to no story.
     """
 
     key: str
     embed: tuple[Callable[[Embedder], Story], ...]
+    left_out: int = 0
 
 
 def toy_story(embedder: Embedder, recipe: ToyRecipe) -> Story:
@@ -106,9 +111,9 @@ def read_stories(data: Path, validation: int) -> tuple[StorySource, StorySource]
     """
     key, examples, missing = _listed(data) if data.is_file() else _in_folder(data)
     if missing:
+        lost = "1 clip is" if len(missing) == 1 else f"{len(missing)} clips are"
         raise InputError(
-            f"{len(missing)} files of the list are missing, such as {missing[0].name}.",
-            "Add them, or remove their rows.",
+            f"{lost} missing, such as {missing[0].name}.", "Add the file, or remove its rows."
         )
     sources = defaultdict[str, list[Example]](list)
     for example in examples:
@@ -121,6 +126,14 @@ def read_stories(data: Path, validation: int) -> tuple[StorySource, StorySource]
             "No source_id has two rows or more, so there is no story.",
             "Give the rows of one recipe or video the same source_id.",
         )
+    for rows in stories:
+        splits = sorted({row.split for row in rows})
+        if len(splits) > 1:
+            raise InputError(
+                f"The source {rows[0].source_id[:60]!r} has rows of the splits {' and '.join(splits)}.",
+                "Give all its rows one split.",
+            )
+    left_out = len(examples) - sum(map(len, stories))
     held_out = [rows for rows in stories if rows[0].split != "train"]
     train = [rows for rows in stories if rows[0].split == "train"]
     if not held_out and train:
@@ -128,16 +141,19 @@ def read_stories(data: Path, validation: int) -> tuple[StorySource, StorySource]
         train, held_out = train[: len(train) - count], train[len(train) - count :]
     if not train:
         raise InputError("All stories are held out.", "Give some rows the split train.")
-    key = f"{key} {validation}"
-    return (
-        StorySource(f"{key} train", tuple(partial(_folder_story, rows) for rows in train)),
-        StorySource(f"{key} held out", tuple(partial(_folder_story, rows) for rows in held_out)),
-    )
+    return _source(key, train, left_out), _source(key, held_out)
+
+
+def _source(data: str, stories: Sequence[Sequence[Example]], left_out: int = 0) -> StorySource:
+    names = "\0".join(rows[0].source_id for rows in stories)
+    key = f"{data[:16]} {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+    return StorySource(key, tuple(partial(_folder_story, rows) for rows in stories), left_out)
 
 
 def _in_folder(folder: Path) -> tuple[str, Sequence[Example], list[Path]]:
     read = read_training_folder(folder)
-    return read.sha256, read.examples, list(read.missing)
+    clips = dict.fromkeys(example.file for example in read.examples)
+    return read.sha256, read.examples, [file for file in clips if file in read.missing]
 
 
 def _listed(file: Path) -> tuple[str, Sequence[Example], list[Path]]:
@@ -174,18 +190,22 @@ def _folder_story(rows: Sequence[Example], embedder: Embedder) -> Story:
 def _sampled(row: Example) -> Frames:
     """Return frames at equal distances, and the last one. Raise InputError if there are none."""
     if row.file.suffix.lower() in PICTURES:
-        return load_image(row.file)[None]
+        return fit_within(load_image(row.file), MAX_SIDE_PX)[None]
     frames: list[Image] = []
     stride, last = 1, None
     for number, (_, last) in enumerate(
         stream_frames(row.file, row.start_s, row.end_s, sample_fps=SAMPLE_FPS)
     ):
+        last = fit_within(last, MAX_SIDE_PX)
         if number % stride == 0:
             frames.append(last)
         if len(frames) > MAX_FRAMES:
             frames, stride = frames[::2], stride * 2
     if last is None:
-        raise InputError(f"The video {row.file.name} has no frames.", "Remove its row.")
+        until = "its end" if row.end_s is None else f"{row.end_s:g} s"
+        raise InputError(
+            f"{row.file.name} has no frames from {row.start_s:g} s to {until}.", "Remove its row."
+        )
     return np.stack(frames if frames[-1] is last else [*frames, last])
 
 
@@ -200,8 +220,10 @@ def embedded(
         InputError: A clip is damaged.
         OutputError: The folder cannot be written.
     """
-    name = hashlib.sha256(f"{source.key} {embedder_id(embedder)}".encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
+    facts = f"{source.key} {embedder_id(embedder)} {BLOCK}"
+    name = hashlib.sha256(facts.encode()).hexdigest()[:16]
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for first in range(0, len(source.embed), BLOCK):
         file = folder / f"{name}-{first:06d}.npz"
         block = _read_block(file)
@@ -230,7 +252,7 @@ def _read_block(file: Path) -> list[Story] | None:
         with np.load(file) as read:
             ends = np.cumsum(read["lengths"])[:-1]
             split = {kind: np.split(read[kind], ends) for kind in ("action", "caption", "clips")}
-            goals = read["goal"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return [Story(*rows) for rows in zip(read["goal"], *split.values(), strict=True)]
+    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile,
+            zlib.error):  # fmt: skip
         return None
-    return [Story(*rows) for rows in zip(goals, *split.values(), strict=True)]

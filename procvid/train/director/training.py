@@ -71,6 +71,7 @@ class DirectorTraining:
 
         Raises:
             InputError: The folder belongs to another training, or a clip is damaged.
+            ProcvidError: A loss is not a finite number; the last state is kept.
             RunError: Another process trains here.
             OutputError: The folder cannot be written.
         """
@@ -80,22 +81,15 @@ class DirectorTraining:
     def _run(self) -> Iterator[DirectorEvent]:
         settings, total = self.settings, len(self.train.embed) + len(self.held_out.embed)
         train, held_out = list[Story](), list[Story]()
+        network = new_network(self.embedder, settings)
+        loop = loop_of(network, train, settings, self.out, self.train.key)
+        # Before the embedding, which takes minutes.
+        loop.check()
         for done in embedded(self.train, self.embedder, self.out / STORIES, train):
             yield StoriesEmbedded(done, total)
         for done in embedded(self.held_out, self.embedder, self.out / STORIES, held_out):
             yield StoriesEmbedded(len(train) + done, total)
-        torch.manual_seed(settings.seed)
-        network = StateNetwork(
-            NetworkConfig(
-                dim=self.embedder.dim,
-                embedder=embedder_id(self.embedder),
-                texts=settings.texts,
-                context=settings.context,
-                width=settings.width,
-                layers=settings.layers,
-            )
-        )
-        yield from loop_of(network, train, settings, self.out, self.train.key).run()
+        yield from loop.run()
         found = {}
         if held_out:
             found = means(measure(held_out, unrolled(network, held_out)))
@@ -112,6 +106,21 @@ class DirectorTraining:
             },
         )
         yield DirectorFinished(self.out / MODEL, found)
+
+
+def new_network(embedder: Embedder, settings: DirectorSettings) -> StateNetwork:
+    """Return a network with the first weights of a training."""
+    config = NetworkConfig(
+        dim=embedder.dim,
+        embedder=embedder_id(embedder),
+        texts=settings.texts,
+        context=settings.context,
+        width=settings.width,
+        layers=settings.layers,
+    )
+    # After `dim`, which may load the CLIP model and so draw random numbers.
+    torch.manual_seed(settings.seed)
+    return StateNetwork(config)
 
 
 def loop_of(

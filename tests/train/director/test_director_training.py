@@ -14,7 +14,7 @@ from PIL import Image
 
 from lab.command import ASSETS
 from procvid.cli import main
-from procvid.errors import InputError, UnavailableError
+from procvid.errors import InputError, ProcvidError, UnavailableError
 from procvid.media.encode import write_clip
 from procvid.models.embedders.open_clip import OpenClipEmbedder
 from procvid.models.state_predictors.causal import (
@@ -46,7 +46,7 @@ from procvid.train.loop import StepLogged
 SMALL = DirectorSettings(
     steps=60, batch_size=8, width=32, layers=1, save_every=5, context=2, muon=0.05
 )
-NETWORK = NetworkConfig(dim=6, embedder="e 1", context=2, width=8, layers=1)
+NETWORK = NetworkConfig(dim=6, embedder="e 1", context=2, width=8, layers=3)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def random_story(steps: int, seed: int, dim: int = 6) -> Story:
 def test_a_prediction_depends_on_what_is_before_it_within_the_context():
     torch.manual_seed(0)
     network = StateNetwork(NETWORK).eval()
-    batch = batch_of([random_story(6, 1)], NETWORK.texts)
+    batch = batch_of([random_story(9, 1)], NETWORK.texts)
 
     def predicted(**changed: torch.Tensor) -> torch.Tensor:
         given = {**batch, **changed}
@@ -85,8 +85,8 @@ def test_a_prediction_depends_on_what_is_before_it_within_the_context():
         other = batch[kind].clone()
         other[0, 2] += 1
         differs = (predicted(**{kind: other}) - before).abs().sum(1) > 1e-6
-        # A context of two steps; one layer, so nothing is passed on.
-        assert differs.tolist() == [first <= step <= 4 for step in range(6)]
+        # Two earlier steps, however many layers could pass on what they saw.
+        assert differs.tolist() == [first <= step <= 4 for step in range(9)]
     assert (predicted(goal=batch["goal"] + 1) != before).any(1).all()
 
 
@@ -123,6 +123,13 @@ def test_figures_are_those_of_rows_that_are_known():
     assert abs(np.mean(chance["cosine"])) < 0.2
     assert np.mean(chance["recall@1"]) < 0.12 and np.mean(chance["recall@5"]) < 0.3
     assert "recall@1" not in measure(stories[:3], [story.clips for story in stories[:3]])
+
+
+def test_predictions_without_content_find_nothing():
+    stories = [random_story(3, seed) for seed in range(60)]
+    for value in (0.0, float("nan")):
+        found = measure(stories, [np.full((3, 6), value, np.float32)] * 60)
+        assert np.mean(found["recall@5"]) == 0
 
 
 def test_it_learns_and_its_record_has_the_held_out_figures(trained, embedder):
@@ -237,7 +244,7 @@ def test_a_clip_list_of_curate_gives_the_same_stories(rows, tmp_path, embedder):
     named = held_out.embed[0](embedder)
     assert np.array_equal(named.goal, embedder.embed_texts([goal_of("Soup")])[0])
     (tmp_path / "w.mp4").unlink()
-    with pytest.raises(InputError, match=r"1 files of the list are missing, such as w\.mp4"):
+    with pytest.raises(InputError, match=r"1 clip is missing, such as w\.mp4"):
         read_stories(file, 1)
 
 
@@ -250,7 +257,7 @@ def test_folders_without_stories_are_one_sentence(rows, tmp_path):
         read_stories(tmp_path, 1)
     (tmp_path / "0.png").unlink()
     write_rows(tmp_path, *rows)
-    with pytest.raises(InputError, match=r"1 files of the list are missing.*0\.png"):
+    with pytest.raises(InputError, match=r"1 clip is missing.*0\.png"):
         read_stories(tmp_path, 1)
 
 
@@ -259,12 +266,15 @@ def test_folders_without_stories_are_one_sentence(rows, tmp_path):
     [
         (["--steps", "0"], "steps is 0"),
         (["--alpha", "0", "--beta", "0"], "there is no loss"),
+        (["--width", "400000"], "width is 400000"),
+        (["--validation", "1000000000000"], "validation is 1000000000000"),
+        (["--stories", "1000000000000"], "stories is 1000000000000"),
         (["--beta", "nan"], "beta is nan"),
         (["--width", "30"], "width is 30"),
         (["--context", "65"], "context is 65"),
         (["--inputs", "sound"], "sound"),
         (["--learning-rate", "0"], "learning rate is 0"),
-        (["--stories", "0"], "nothing to learn"),
+        (["--stories", "0"], "stories is 0"),
     ],
 )
 def test_wrong_settings_are_one_sentence(options, message, tmp_path, capsys):
@@ -287,6 +297,28 @@ def test_the_command_trains_and_says_how_well(tmp_path, capsys):
     assert last["event"] == "DirectorFinished" and last["folder"] == str(out / "model")
 
 
+def test_a_training_that_diverges_stops_and_saves_nothing(trained, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(trained.out / "stories", out / "stories")
+    wild = replace(SMALL, beta=1e38, learning_rate=1.0, muon=1.0)
+    with pytest.raises(ProcvidError, match=r"The loss '.*' is (nan|inf) at step"):
+        list(replace(trained, out=out, settings=wild).run())
+    assert not (out / "model").exists() and not (out / "director.ckpt").exists()
+
+
+def test_a_damaged_state_and_rows_of_two_splits_are_one_sentence(trained, rows, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "director.ckpt").write_bytes((trained.out / "director.ckpt").read_bytes()[:900])
+    with pytest.raises(InputError, match=r"director\.ckpt is damaged"):
+        list(replace(trained, out=out).run())
+    assert not (out / "stories").exists(), "it is found before the embedding"
+    rows[1]["split"] = "test"
+    write_rows(tmp_path, *rows)
+    with pytest.raises(InputError, match="'a' has rows of the splits test and train"):
+        read_stories(tmp_path, 1)
+
+
 @pytest.mark.parametrize("damage", ["config", "schema", "weights", "gone"])
 def test_a_damaged_model_is_one_sentence(trained, tmp_path, damage):
     folder = tmp_path / "model"
@@ -302,5 +334,5 @@ def test_a_damaged_model_is_one_sentence(trained, tmp_path, damage):
         (folder / WEIGHTS).write_bytes(b"x" * 40)
     else:
         (folder / WEIGHTS).unlink()
-    with pytest.raises(UnavailableError, match="holds no model of visual states"):
+    with pytest.raises(UnavailableError, match="cannot be loaded"):
         load_network(folder)

@@ -20,7 +20,7 @@ from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.visitors import visitor_of
 
-ABOUT = "Rough sketches: the clips will be sharper, with everything in the same place."
+ABOUT = "Rough sketches. The clips are sharper and have the same layout."
 
 
 @dataclass(frozen=True)
@@ -91,5 +91,5 @@ def strip(plan: Plan, drawn: Sequence[Keyframe]) -> str:
     height, width = drawn[0].image.shape[:2]
     shape = f"--pv-shape: {width} / {height}; --pv-columns: {columns(len(plan.steps), MAX_COLUMNS)}"
     left = len(plan.steps) - len(drawn)
-    words = f"{ABOUT} {left} to come." if left else ABOUT
+    words = f"{ABOUT} {left} left." if left else ABOUT
     return f'{note(words)}<div class="pv-board" style="{shape}">{cards}</div>'
