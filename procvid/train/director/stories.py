@@ -253,6 +253,6 @@ def _read_block(file: Path) -> list[Story] | None:
             ends = np.cumsum(read["lengths"])[:-1]
             split = {kind: np.split(read[kind], ends) for kind in ("action", "caption", "clips")}
             return [Story(*rows) for rows in zip(read["goal"], *split.values(), strict=True)]
-    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile,
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile,
             zlib.error):  # fmt: skip
         return None

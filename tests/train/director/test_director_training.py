@@ -290,7 +290,7 @@ def test_the_command_trains_and_says_how_well(tmp_path, capsys):
     small = ["--steps", "3", "--validation", "2", "--width", "16", "--layers", "1"]
     assert main([*command, *small, "--inputs", "caption"]) == 0
     printed = capsys.readouterr().out
-    assert "Held-out cosine: " in printed and f"Done: {out / 'model'}." in printed
+    assert "Held-out cosine: " in printed and f"Done: {out / 'model'}" in printed
     assert load_network(out / "model").config.texts == ("caption",)
     assert main([*command, *small, "--inputs", "caption", "--json"]) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
