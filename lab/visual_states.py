@@ -163,11 +163,11 @@ def guard(predictor: ClipStatePredictor, embedder: Embedder) -> list[str]:
         kept = set(alike(plan, states))
         planted += [k + 1 == second for k in range(len(same))]
         note(
-            "same action, foods and predicted look (the guard)",
+            "same action, foods, vessels and predicted look (the guard)",
             [k + 1 in kept for k in range(len(same))],
         )
         every = set(alike(plan, np.ones((len(plan.steps), 1), np.float32)))
-        note("same action and foods", [k + 1 in every for k in range(len(same))])
+        note("same action, foods and vessels", [k + 1 in every for k in range(len(same))])
         note("predicted look, 0.95", (near[0] >= 0.95).tolist())
         note("same action", same.tolist())
         note("text of the action, 0.85", (near[1] >= 0.85).tolist())
