@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from procvid.errors import InputError
+from procvid.run.preferences import REJECTED
 from procvid.storage.files import sha256_of
 from procvid.storage.names import as_on_disk
 from procvid.storage.text import lines_of
@@ -31,7 +32,6 @@ from procvid.types import Role
 LISTS = ("metadata.jsonl", "metadata.parquet")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
-REJECTED = "rejected_file_name"
 MAX_BYTES = 1024**3
 MAX_CHARS = 5_000
 HINT = "Each row needs file_name and text; docs/lora.md lists all columns."

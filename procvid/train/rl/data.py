@@ -10,8 +10,9 @@ from pathlib import Path
 from procvid.errors import InputError
 from procvid.media.image import load_image
 from procvid.media.video import read_clip
+from procvid.run.preferences import REJECTED
 from procvid.settings import TINY
-from procvid.train.lora.folder import PICTURES, REJECTED, Example, read_training_folder
+from procvid.train.lora.folder import PICTURES, Example, read_training_folder
 from procvid.train.lora.latents import read_frames
 from procvid.train.rl.pairs import ClipPair
 from procvid.train.rl.shots import Shot
