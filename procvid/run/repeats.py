@@ -21,11 +21,15 @@ def alike(plan: Plan, states: Vectors, least: float = LOOKS_THE_SAME) -> Iterato
         states: Predicted embeddings of its clips, float32 (N, dim), of unit length.
         least: Least cosine.
     """
-    near = (states[1:] * states[:-1]).sum(1)
+    yield from (n for n in _candidates(plan) if float(states[n] @ states[n - 1]) >= least)
+
+
+def _candidates(plan: Plan) -> Iterator[int]:
+    """Yield the index of each step with the action, foods and vessels of the one before it."""
     for index, (before, step) in enumerate(pairwise(plan.steps), start=1):
         things = _things(step)
         same = step.action == before.action and things == _things(before)
-        if same and any(role == "food" for role, _ in things) and near[index - 1] >= least:
+        if same and any(role == "food" for role, _ in things):
             yield index
 
 
@@ -38,7 +42,8 @@ def repeat_notes(parts: Parts, plan: Plan) -> Iterator[str]:
 
     Steps with foods that the models do not know are left out: their looks cannot be predicted.
     """
-    if parts.predictor is None or len(plan.steps) < 2:
+    # Most plans have no such steps, so the models are not loaded for them.
+    if parts.predictor is None or not any(_candidates(plan)):
         return
     names = [plan.names[step.number] for step in plan.steps]
     try:
