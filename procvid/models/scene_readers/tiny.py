@@ -22,45 +22,19 @@ from procvid.media.image import fit_on_white
 from procvid.phantom.load_alone import loading
 from procvid.storage.files import sha256_of
 from procvid.toykitchen.foods import FOODS
-from procvid.toykitchen.identity import (
-    COLOURS,
-    COUNTER_PATTERNS,
-    COUNTERS,
-    HANDLES,
-    PATTERNS,
-    SHAPES,
-    SIDE_OBJECTS,
-    TOOLS,
+from procvid.toykitchen.identity import SHAPES, SIDE_OBJECTS, TOOLS
+from procvid.toykitchen.reading import (
+    ABSENT,
+    FOOD_STATES,
+    LOOKS,
+    LOOKS_OF,
+    SceneReading,
+    reading_of,
 )
-from procvid.toykitchen.scene import STATES
 from procvid.types import Frames, Image, ModelInfo, SceneObject
 
 SIZE = 96
 WEIGHTS = "reader.safetensors"
-ABSENT = "absent"
-FOOD_STATES = (*STATES, ABSENT)
-LOOKS: dict[str, tuple[str, ...]] = {
-    "vessel_shape": tuple(f"{shape} {name}" for name, shapes in SHAPES.items() for shape in shapes),
-    "vessel_colour": tuple(COLOURS),
-    "vessel_pattern": PATTERNS,
-    "counter_colour": tuple(COUNTERS),
-    "counter_pattern": COUNTER_PATTERNS,
-    "side": (*SIDE_OBJECTS, ABSENT),
-    "side_colour": tuple(COLOURS),
-    "tool": (*TOOLS, ABSENT),
-    "tool_colour": tuple(COLOURS),
-    "tool_pattern": HANDLES,
-}
-"""Questions about looks, with their answers."""
-
-LOOKS_OF: dict[str, tuple[str, ...]] = {
-    "vessel": ("vessel_shape", "vessel_colour", "vessel_pattern"),
-    "counter": ("counter_colour", "counter_pattern"),
-    "side": ("side", "side_colour"),
-    "tool": ("tool", "tool_colour", "tool_pattern"),
-}
-"""The questions that make up the identity of a thing."""
-
 COLOURED = tuple(LOOKS_OF)
 """Things whose exact colour is estimated."""
 
@@ -179,6 +153,16 @@ class TinyReader:
         if tool != ABSENT:
             found.append(SceneObject(tool, "tool", tool, "", "likely"))
         return tuple(found)
+
+    def scene(self, frames: Frames, times_s: Sequence[float]) -> SceneReading:
+        """Return what a clip shows, read in each of a few frames.
+
+        Args:
+            frames: uint8 (T, H, W, 3) RGB, including the first and the last of the clip.
+            times_s: When each is shown.
+        """
+        states, looks = self.answers(list(frames))
+        return reading_of(states, looks, times_s)
 
     def state_fit(self, images: Sequence[Image], name: str, state: str) -> list[float] | None:
         """Return the probability, 0 to 1, that each image shows a food in a state.
