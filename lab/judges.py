@@ -30,11 +30,12 @@ from procvid.cli.arguments import Parser
 from procvid.media.image import crop_on_white
 from procvid.models.detectors.tiny import TinyDetector
 from procvid.models.embedders.open_clip import OpenClipEmbedder
-from procvid.models.scene_readers.tiny import ABSENT, FOOD_STATES, TinyReader
+from procvid.models.scene_readers.tiny import TinyReader
 from procvid.plan.writing.toy_prompt import toy_prompt
 from procvid.storage.atomic import output_errors, write_bytes
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import COLOURS, COUNTER_PATTERNS, PATTERNS, ToyKitchen
+from procvid.toykitchen.reading import ABSENT, FOOD_STATES
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.scene import STATES, Scene
 from procvid.toykitchen.words import caption

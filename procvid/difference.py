@@ -10,8 +10,10 @@ A difference says what the second clip, B, does compared to the first, A.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
+
+from procvid.types import Frames
 
 Category = Literal["ingredients", "tools", "techniques", "actions", "looks"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
@@ -23,6 +25,25 @@ TITLES: dict[Category, str] = {
     "looks": "Looks",
 }
 LEAST_SEVERE, MOST_SEVERE = 1, 5
+
+
+@dataclass(frozen=True, eq=False)
+class ClipView:
+    """What a reader sees of a clip.
+
+    Attributes:
+        frames: uint8 (T, H, W, 3) RGB, in order, including the first and the last; T is at least 1.
+        times_s: When each is shown, in seconds.
+    """
+
+    frames: Frames
+    times_s: tuple[float, ...]
+
+    def spread(self, count: int) -> ClipView:
+        """Return at most `count` evenly spread frames, including the first and the last."""
+        share = (len(self.frames) - 1) / max(1, count - 1)
+        rows = sorted({round(k * share) for k in range(count)})
+        return ClipView(self.frames[rows], tuple(self.times_s[row] for row in rows))
 
 
 @dataclass(frozen=True)
@@ -96,12 +117,6 @@ class ClipDifferences:
     def severity(self) -> float:
         """The mean severity of the five categories, 1.0 to 5.0, as the paper averages its scores."""
         return sum(self.severity_in(each) for each in CATEGORIES) / len(CATEGORIES)
-
-    @property
-    def turned(self) -> ClipDifferences:
-        """The same differences with A and B swapped; the sentences keep their direction."""
-        swapped = (replace(d, a=d.b, b=d.a, a_s=d.b_s, b_s=d.a_s) for d in self.found)
-        return replace(self, found=tuple(swapped))
 
 
 def published_score(severity: float) -> float:

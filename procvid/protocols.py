@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from procvid.difference import ClipDifferences, ClipView
 from procvid.types import (
     Clip,
     Conditioning,
@@ -66,6 +67,21 @@ class SceneReader(Protocol):
 
     def read(self, frames: Frames, text: str) -> tuple[SceneObject, ...]:
         """Return the objects in uint8 (T, H, W, 3) RGB frames, with the text that goes with them."""
+        ...
+
+
+@runtime_checkable
+class DifferenceReader(Protocol):
+    """Says what differs between two clips (Step Differences in Instructional Video, 2024)."""
+
+    info: ModelInfo
+
+    def differences(self, a: ClipView, b: ClipView, text: str) -> ClipDifferences:
+        """Return what `b` shows instead of `a`; `text` is the step of both, or "".
+
+        Raises:
+            InputError: The reader gave no usable answer about these clips.
+        """
         ...
 
 

@@ -19,15 +19,7 @@ from torch import nn
 
 from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.toy_latents import sample_of
-from procvid.models.scene_readers.tiny import (
-    ABSENT,
-    COLOURED,
-    FOOD_STATES,
-    LOOKS,
-    LOOKS_OF,
-    SIZE,
-    ToyReader,
-)
+from procvid.models.scene_readers.tiny import COLOURED, SIZE, ToyReader
 from procvid.phantom.autoencoding import decode_video
 from procvid.phantom.references import letter_box
 from procvid.storage.atomic import write_bytes
@@ -35,6 +27,7 @@ from procvid.toykitchen.dataset import random_scene
 from procvid.toykitchen.drawing import Box
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import SIDE_OBJECTS, ToyKitchen, training_kitchen
+from procvid.toykitchen.reading import ABSENT, FOOD_STATES, LOOKS, LOOKS_OF
 from procvid.toykitchen.render import COUNTER_BOX, NUM_FRAMES, render
 from procvid.toykitchen.scene import TOOL_OF, Scene
 from procvid.train.loop import Batch, Schedule, train

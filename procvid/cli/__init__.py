@@ -31,6 +31,7 @@ COMMANDS = {
     "graph": "Show which step of a recipe needs what an earlier one made.",
     "direct": "Find or write a recipe for a goal.",
     "detour": "Change a recipe; make anew only the clips that change.",
+    "diff": "Say what differs between two clips or runs.",
     "memory": "Build, search and edit crop stores.",
     "curate": "Make a dataset of clips from instructional videos.",
     "hub": "Publish and pull LoRAs, crop stores and runs on the Hugging Face Hub.",

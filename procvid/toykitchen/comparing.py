@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from procvid.difference import Category, ClipDifferences, Difference, by_category
-from procvid.toykitchen.reading import Answered, FoodRead, SceneReading
+from procvid.toykitchen.reading import ABSENT, Answered, FoodRead, SceneReading
 from procvid.toykitchen.scene import PRODUCES, TOOL_OF
 
 SURE = 0.6
@@ -40,7 +40,7 @@ FAMILIES = (
 )
 """Foods that can stand in for each other, so another one is nearly the same ingredient."""
 
-PATTERN_WORDS = {"ring": "with a ring", "dots": "with dots", "banded": "banded", "plain": "plain"}
+PATTERN_WORDS = {"ring": "ringed", "dots": "dotted"}
 CANNOT_SEE = "amounts, heat, speed and sound: the embedded reader looks at single pictures"
 
 
@@ -75,10 +75,10 @@ def _kind(a: str, b: str) -> tuple[Category, int]:
 
 
 def _when(reading: SceneReading) -> float | None:
-    """Return when the action shows best: with its tool, or when its result is seen."""
-    if reading.tool_s is not None:
-        return reading.tool_s
-    return reading.foods[0].after_s if reading.foods else None
+    """Return when the action shows: when its result is first seen, or else its tool."""
+    if reading.foods and (reading.action in PRODUCES or reading.tool_s is None):
+        return reading.foods[0].after_s
+    return reading.tool_s
 
 
 def _foods(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
@@ -150,44 +150,38 @@ def _things(a: SceneReading, b: SceneReading, unsure: list[str]) -> Iterator[Dif
     shape = _pair("vessel_shape", a, b, unsure)
     if shape and same_vessel:
         one, two = (answer.split(" ", 1)[0] for answer in shape)
-        yield _thing("tools", f"{two} {b.vessel} instead of a {one} one", 2, one, two)
+        yield _thing("tools", f"the {b.vessel} is {two} instead of {one}", 2, one, two)
     if same_vessel:
-        yield from _worded("vessel", "tools", 1, b.vessel, a, b, unsure)
+        yield from _worded("vessel", "tools", (1, 1), b.vessel, a, b, unsure)
     usual = TOOL_OF.get(a.action, "") == a.tool and TOOL_OF.get(b.action, "") == b.tool
     if a.tool != b.tool and not (usual and a.action != b.action):
         text = f"with {_named(b.tool)} instead of {_named(a.tool)}"
         yield _thing("tools", text, 2, a.tool, b.tool)
     if a.tool and a.tool == b.tool:
-        yield from _worded("tool", "tools", 1, f"handle of the {a.tool}", a, b, unsure)
-    if colours := _pair("counter_colour", a, b, unsure):
-        yield _thing("looks", f"{colours[1]} counter instead of a {colours[0]} one", 4, *colours)
-    if patterns := _pair("counter_pattern", a, b, unsure):
-        yield _thing("looks", f"{patterns[1]} counter instead of a {patterns[0]} one", 2, *patterns)
+        name = f"handle of the {a.tool}"
+        yield from _worded("tool", "tools", (1, 1), name, a, b, unsure)
+    yield from _worded("counter", "looks", (4, 2), "counter", a, b, unsure)
     if sides := _pair("side", a, b, unsure):
-        one, two = ("nothing" if s == "absent" else f"a {s}" for s in sides)
+        one, two = ("nothing" if side == ABSENT else f"a {side}" for side in sides)
         yield _thing("looks", f"{two} beside it instead of {one}", 2, *sides)
-    elif colours := _pair("side_colour", a, b, unsure):
-        name = a.looks["side"].value
-        yield _thing("looks", f"{colours[1]} {name} instead of a {colours[0]} one", 2, *colours)
+    else:
+        yield from _worded("side", "looks", (2, 2), _value(a, "side"), a, b, unsure)
 
 
 def _worded(
     thing: str,
     category: Category,
-    severity: int,
+    severities: tuple[int, int],
     name: str,
     a: SceneReading,
     b: SceneReading,
     unsure: list[str],
 ) -> Iterator[Difference]:
     """Yield differences in the colour and the pattern of a thing."""
-    if colours := _pair(f"{thing}_colour", a, b, unsure):
-        yield _thing(
-            category, f"{colours[1]} {name} instead of a {colours[0]} one", severity, *colours
-        )
-    if patterns := _pair(f"{thing}_pattern", a, b, unsure):
-        one, two = (PATTERN_WORDS[pattern] for pattern in patterns)
-        yield _thing(category, f"{name} {two} instead of {one}", severity, *patterns)
+    for part, severity in zip(("colour", "pattern"), severities, strict=True):
+        if pair := _pair(f"{thing}_{part}", a, b, unsure):
+            one, two = (PATTERN_WORDS.get(answer, answer) for answer in pair)
+            yield _thing(category, f"the {name} is {two} instead of {one}", severity, *pair)
 
 
 def _pair(
@@ -217,7 +211,7 @@ def _named(tool: str) -> str:
 
 
 def _alike(a: SceneReading, b: SceneReading) -> Iterator[str]:
-    """Yield what both clips show."""
+    """Yield what both clips show, in words."""
     if a.action == b.action:
         yield PAST[a.action]
     others = {food.name for food in b.foods}

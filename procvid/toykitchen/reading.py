@@ -76,8 +76,8 @@ class FoodRead:
         after: Its state at the end.
         odds: Probability that it is there, the mean over the clip.
         came: True if it was not there at the beginning.
-        seen_s: When it is seen best.
-        after_s: When its last state is seen best.
+        seen_s: The middle of the moments that show it.
+        after_s: When its last state is first seen.
     """
 
     name: str
@@ -98,7 +98,7 @@ class SceneReading:
         foods: All foods, the one that is worked on first.
         vessel: Name of the vessel.
         tool: Name of the tool; "" for none.
-        tool_s: When the tool is seen best; None without a tool.
+        tool_s: The middle of the moments that show the tool; None without a tool.
         shown: Probability that each food is there, the mean over the clip, by name.
         looks: Answer to each question of `LOOKS`, except those about a tool or a side object that is not
             there.
@@ -153,7 +153,7 @@ def reading_of(
         foods=(() if main is None else (main,)) + tuple(others),
         vessel=vessel,
         tool=name,
-        tool_s=float(times_s[int(there.argmax())]) if name else None,
+        tool_s=_middle(there, times_s) if name else None,
         shown=dict(zip(FOODS, map(float, shown), strict=True)),
         looks={q: answer for q, answer in answers.items() if q not in hidden},
     )
@@ -190,9 +190,20 @@ def _food(
         after=last,
         odds=float(here.mean()),
         came=came,
-        seen_s=float(times_s[int(here.argmax())]),
-        after_s=float(times_s[int(states[:, wanted].argmax())]),
+        seen_s=_middle(here, times_s),
+        after_s=_first(states[:, wanted], times_s),
     )
+
+
+def _middle(odds: NDArray[np.float32], times_s: Sequence[float]) -> float:
+    """Return the middle of the moments that show something."""
+    rows = np.flatnonzero(odds >= min(PRESENT, float(odds.max())))
+    return float(times_s[int(rows[len(rows) // 2])])
+
+
+def _first(odds: NDArray[np.float32], times_s: Sequence[float]) -> float:
+    """Return the first moment that shows something."""
+    return float(times_s[int((odds >= min(PRESENT, float(odds.max()))).argmax())])
 
 
 def _state(states: NDArray[np.float32]) -> Answered:

@@ -21,6 +21,8 @@ PromptName = Literal[
     "wishes",
     "dish_ingredients",
     "dish_steps",
+    "watched",
+    "differences",
 ]
 
 

@@ -1,0 +1,1 @@
+"""What differs between two clips, two runs, or a clip and the recipe."""

@@ -1,0 +1,1 @@
+"""Adapters that say what differs between two clips."""

@@ -1,0 +1,78 @@
+"""Build the reader of differences for a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from procvid.errors import InputError, UnavailableError
+from procvid.evaluate.differences.clips import Comparer
+from procvid.evaluate.known_world import KnownWorld
+from procvid.protocols import Detector
+from procvid.settings import READER_CHOICES, Profile, read_environment
+from procvid.types import Image
+from procvid.wiring.evaluation import build_frame_encoder, build_known_world, build_tiny_reader
+from procvid.wiring.run import check_key, openai_client
+from procvid.wiring.stores import build_detector, build_embedder
+
+HINT = "Use --reader tiny, which knows the toy kitchen and asks no service."
+
+
+def build_comparer(profile: Profile, reader: str = "auto") -> Comparer:
+    """Build what compares two clips.
+
+    Args:
+        profile: The profile of the clips.
+        reader: "tiny" for the embedded reader of the toy kitchen, "openai" for a vision model, "auto"
+            for the embedded one with a profile of that kitchen.
+
+    Raises:
+        InputError: No reader has that name.
+        ServiceError: "openai" without an API key.
+        UnavailableError: The reader's files are missing.
+    """
+    if reader not in READER_CHOICES:
+        raise InputError(
+            f"There is no reader {reader[:40]!r}.", f"Choose one of {', '.join(READER_CHOICES)}."
+        )
+    if reader == "tiny" or (reader == "auto" and profile.fixed_vocabulary):
+        return _embedded(profile)
+    return _vision(profile)
+
+
+def _embedded(profile: Profile) -> Comparer:
+    from procvid.models.difference_readers.tiny import TinyDifferenceReader
+
+    network = build_tiny_reader(profile)
+    world = build_known_world(profile, build_frame_encoder(profile))
+    return Comparer(TinyDifferenceReader(network.scene, network.info), world)
+
+
+def _vision(profile: Profile) -> Comparer:
+    environment = read_environment()
+    check_key(environment, "reader", HINT)
+    from procvid.models.difference_readers.openai_vision import OpenAIDifferenceReader
+    from procvid.models.meter import Meter
+
+    client = openai_client(environment, hint=HINT)
+    meter = Meter(environment.openai_budget)
+    return Comparer(OpenAIDifferenceReader(client, meter, _Grounding(profile)))
+
+
+class _Grounding:
+    """Finds named objects in a picture, where the detector of a profile can."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._detector: Detector | None = None
+        self._world: KnownWorld | None = None
+        try:
+            self._detector = build_detector(profile, build_embedder(profile))
+            self._world = build_known_world(profile, build_frame_encoder(profile))
+        except UnavailableError:
+            self._detector = None
+
+    def __call__(self, image: Image, names: Sequence[str]) -> Collection[str] | None:
+        """Return the names that are found; None without a detector that knows such pictures."""
+        if self._detector is None or (self._world is not None and not self._world.knows([image])):
+            return None
+        (found,) = self._detector.detect([image], names)
+        return {detection.label for detection in found}
