@@ -27,6 +27,7 @@ PAST = {
 METHODS = (("peel", "slice", "dice", "mash"), ("fry", "boil", "bake"), ("stir", "mix"))
 """Actions for one purpose: they differ in technique."""
 
+PLACING = ("add", "serve")
 METHOD_SEVERITIES = (2, 4, 2)
 PHASES = (
     ("peel", "slice", "dice", "mix", "mash"),
@@ -54,7 +55,7 @@ def compared(a: SceneReading, b: SceneReading) -> ClipDifferences:
 
 
 def _action(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
-    if a.action == b.action:
+    if a.action == b.action or (_places(a) and _places(b) and a.vessel != b.vessel):
         return
     done_a, done_b = PAST[a.action], PAST[b.action]
     if a.tool != b.tool:
@@ -63,6 +64,11 @@ def _action(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
     category, severity = _kind(a.action, b.action)
     text = f"{done_b} instead of {done_a}"
     yield Difference(category, text, severity, "action", a.action, b.action, _when(a), _when(b))
+
+
+def _places(reading: SceneReading) -> bool:
+    """Return True if a food is put somewhere; serving is what one does with a plate."""
+    return reading.action in PLACING
 
 
 def _kind(a: str, b: str) -> tuple[Category, int]:

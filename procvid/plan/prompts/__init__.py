@@ -23,6 +23,7 @@ PromptName = Literal[
     "dish_steps",
     "watched",
     "differences",
+    "which_step",
 ]
 
 
