@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from procvid.difference import Category, ClipDifferences, Difference, by_category
 from procvid.toykitchen.reading import ABSENT, Answered, FoodRead, SceneReading
 from procvid.toykitchen.scene import PRODUCES, TOOL_OF
+from procvid.toykitchen.words import place_of
 
 SURE = 0.6
 """Probability from which an answer counts. Measured by `python -m lab.differences`."""
@@ -152,7 +153,8 @@ def _things(a: SceneReading, b: SceneReading, unsure: list[str]) -> Iterator[Dif
     """Yield differences of vessel, tool, counter and the object beside the vessel."""
     same_vessel = a.vessel == b.vessel
     if not same_vessel:
-        yield _thing("tools", f"in a {b.vessel} instead of a {a.vessel}", 2, a.vessel, b.vessel)
+        one, two = place_of(a.vessel, a.vessel), place_of(b.vessel, b.vessel)
+        yield _thing("tools", f"{two} instead of {one}", 2, a.vessel, b.vessel)
     shape = _pair("vessel_shape", a, b, unsure)
     if shape and same_vessel:
         one, two = (answer.split(" ", 1)[0] for answer in shape)
