@@ -158,7 +158,9 @@ class ChoiceLine(_Line):
 
     difference: Text
     category: Text
-    options: Annotated[list[Annotated[list[Published], Field(min_length=2, max_length=2)]], Field(min_length=2)]
+    options: Annotated[
+        list[Annotated[list[Published], Field(min_length=2, max_length=2)]], Field(min_length=2)
+    ]
     answer: list[Published]
 
 

@@ -54,9 +54,7 @@ def as_annotated(text: str) -> str:
     return " ".join(text.split())
 
 
-def caption_scores(
-    answers: Sequence[str], references: Sequence[Sequence[str]]
-) -> dict[str, float]:
+def caption_scores(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
     """Return `bleu_1`, `bleu_4` and `rouge_l` from 0 to 1, and `cider` from 0 to 10.
 
     Args:
@@ -121,14 +119,20 @@ def cider(answers: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     return CIDER_SCALE * total / len(answers)
 
 
-def _likeness(said: Grams, reference: Grams, seen: Mapping[tuple[str, ...], int], log_pairs: float) -> float:
+def _likeness(
+    said: Grams, reference: Grams, seen: Mapping[tuple[str, ...], int], log_pairs: float
+) -> float:
     """Return the mean over n of the clipped cosine of two texts, with the penalty for lengths."""
     sizes = [sum(n for gram, n in each.items() if len(gram) == 1) for each in (said, reference)]
     penalty = math.exp(-((sizes[0] - sizes[1]) ** 2) / (2 * SIGMA**2))
     total = 0.0
     for n in range(1, NUM_GRAMS + 1):
         one, two = (
-            {g: c * (log_pairs - math.log(max(1, seen.get(g, 0)))) for g, c in each.items() if len(g) == n}
+            {
+                g: c * (log_pairs - math.log(max(1, seen.get(g, 0))))
+                for g, c in each.items()
+                if len(g) == n
+            }
             for each in (said, reference)
         )
         size = math.sqrt(sum(w * w for w in one.values()) * sum(w * w for w in two.values()))
