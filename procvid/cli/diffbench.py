@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import lru_cache
-from pathlib import Path
 
 from procvid.cli.arguments import add_json, add_profile
 from procvid.cli.diff import add_reader

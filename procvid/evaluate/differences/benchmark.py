@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +15,6 @@ from procvid.evaluate.compare import paired_difference
 from procvid.evaluate.differences.annotations import Annotations, CaptionedPair, Choice, ClipSpan
 from procvid.evaluate.differences.captions import as_annotated, caption_scores
 from procvid.evaluate.differences.choices import (
-    CHANCE,
-    NUM_NEGATIVES,
     VARIANTS,
     Embed,
     EmbedTexts,
@@ -28,20 +26,20 @@ from procvid.evaluate.differences.choices import (
 )
 from procvid.evaluate.differences.rankings import (
     Differences,
-    Severity,
     ranking_taus,
     reader_severity,
 )
 from procvid.evaluate.inputs import ClipInput
 from procvid.evaluate.sampling import LIMITS
-from procvid.media.image import resize
-from procvid.media.video import stream_frames
+from procvid.media.image import fit_within, resize
+from procvid.media.video import probe, stream_frames
 
 SUFFIXES = (".mp4", ".mkv", ".webm", ".mov")
 NUM_FRAMES = 17
-"""Frames of a clip that a reader gets at most, and the last one."""
+"""Frames of a clip that a reader gets at most."""
 
-HELD_CLIPS = 64
+MAX_SIDE_PX = 512
+HELD_CLIPS = 16
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class ClipFiles:
         return next((f for f in (self._folder / name for name in names) if f.is_file()), None)
 
     def _read(self, span: ClipSpan) -> ClipInput:
-        """Return evenly spread frames of a clip, with the last.
+        """Return evenly spread frames of a clip.
 
         Raises:
             InputError: The video is missing or cannot be read.
@@ -110,12 +108,12 @@ class ClipFiles:
             raise InputError(
                 f"The video {span.file!r} is missing.", "Name its folder with --videos."
             )
-        frames: list[tuple[float, np.ndarray]] = []
-        for moment in stream_frames(file, span.start_s, span.end_s, 1000.0, LIMITS):
-            frames.append(moment)
-            # Every second frame is dropped when there are too many; the last one is kept.
-            if len(frames) > 8 * NUM_FRAMES:
-                frames = frames[::2]
+        end_s = probe(file, LIMITS).duration_s if span.end_s is None else span.end_s
+        rate = 4 * NUM_FRAMES / max(0.1, end_s - span.start_s)
+        frames = [
+            (time_s, fit_within(image, MAX_SIDE_PX))
+            for time_s, image in stream_frames(file, span.start_s, span.end_s, rate, LIMITS)
+        ]
         if not frames:
             raise InputError(f"The video {file.name} has no frames at {span.start_s:g} s.")
         rows = np.unique(np.linspace(0, len(frames) - 1, NUM_FRAMES).round().astype(int))

@@ -23,7 +23,12 @@ CIDER_SCALE = 10.0
 WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 PARSED = (
     (re.compile(r"^the main difference in [\w/ ]+ is that,? ", re.I), ""),
-    (re.compile(r"[,;]?\s*\b(?:whereas|while|but) in (?:video 1|the first video)\b[,;]?\s*", re.I), " instead of "),
+    (
+        re.compile(
+            r"[,;]?\s*\b(?:whereas|while|but) in (?:video 1|the first video)\b[,;]?\s*", re.I
+        ),
+        " instead of ",
+    ),
     (re.compile(r"^in (?:video 2|the second video)[,;]?\s*", re.I), ""),
     (re.compile(r"\b(?:compared to|rather than|as opposed to|in contrast to)\b", re.I), "instead of"),
     (re.compile(r"\binstead of (?:the person|they|he|she|it)(?: is| are)?\b", re.I), "instead of"),
