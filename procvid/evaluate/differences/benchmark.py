@@ -176,13 +176,15 @@ def diff_mcq(
         return
     captions = [each for each in annotations.captions if _readable(each, tools)]
     lost = len(annotations.captions) - len(captions)
+    asked = 0
     for variant in variants:
         made = questions(captions, variant, tools.embed, tools.embed_texts) if captions else None
         if made is not None and made.choices:
             skipped = made.skipped + lost
+            asked += len(made.choices)
             yield from _answered(f"DiffMCQ {variant}", made.choices, skipped, tools)
-    if not captions:
-        raise _nothing("pairs", lost)
+    if not asked:
+        raise _nothing("pairs", len(annotations.captions))
 
 
 def _answered(
