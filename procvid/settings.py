@@ -200,6 +200,8 @@ READER_CHOICES = ("auto", "tiny", "openai")
 SCENE_READER_CHOICES = ("rules", "openai")
 STEP_FINDER_CHOICES = ("rules", "openai")
 CAPTIONER_CHOICES = ("none", "openai")
+PAIR_WRITER_CHOICES = ("rules", "openai")
+SEEN_CHOICES = ("none", "tiny", "openai")
 COLLECTION_FORMATS = ("auto", "folder", "howto100m", "youcook2", "ht-step")
 
 Host = Literal["machine", "space", "zerogpu"]

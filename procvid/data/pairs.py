@@ -19,11 +19,13 @@ from typing import Any
 from zlib import crc32
 
 from procvid.data.curate import CLIPS
+from procvid.data.stages import frames_of
 from procvid.difference import ClipWords, PairAnswers
 from procvid.errors import InputError
+from procvid.media.video import probe
 from procvid.memory.clip_list import ListedClip, read_clip_list
 from procvid.plan.described import consolidated
-from procvid.protocols import PairWriter
+from procvid.protocols import PairWriter, SceneReader
 from procvid.storage.atomic import write_text
 from procvid.storage.files import whole_folder, write_json
 
@@ -32,6 +34,9 @@ BY_RULES = (
     "No language model was asked: descriptions and questions come from rules, which know only what "
     "the words of the steps name."
 )
+
+NUM_FRAMES = 3
+"""Frames of a clip in which objects are named."""
 
 SeenObjects = Callable[[ListedClip], Sequence[str]]
 """Returns the names of objects that are seen in a clip."""
@@ -100,7 +105,9 @@ class PairCuration:
             raise InputError("No pair could be described.", "Use --writer rules.")
         with whole_folder(out) as folder:
             write_text(folder / PAIRS, "\n".join(lines) + "\n")
-            write_json(folder / COUNTS, {name: dict(c.most_common()) for name, c in self.counts.items()})
+            write_json(
+                folder / COUNTS, {name: dict(c.most_common()) for name, c in self.counts.items()}
+            )
             write_text(folder / "README.md", self._card(len(lines)))
 
     def _words(self, clip: ListedClip) -> ClipWords:
@@ -166,7 +173,11 @@ class PairCuration:
 
     def _card(self, pairs: int) -> str:
         by_rules = self.writer.info.id == "rules"
-        by = BY_RULES if by_rules else f"They were written by the language model {self.writer.info.revision}."
+        by = (
+            BY_RULES
+            if by_rules
+            else f"They were written by the language model {self.writer.info.revision}."
+        )
         card = (resources.files("procvid.data") / "pairs_card.md").read_text("utf-8")
         return card.format(pairs=pairs, steps=len(self.counts["steps"]), by=by)
 
@@ -184,6 +195,18 @@ def clips_of(dataset: Path) -> tuple[ListedClip, ...]:
             f"Give the folder of `procvid curate`, which holds {CLIPS}.",
         )
     return read_clip_list(file)
+
+
+def seen_objects(reader: SceneReader) -> SeenObjects:
+    """Return what names the foods, vessels and tools that a scene reader is sure of."""
+
+    def seen(clip: ListedClip) -> tuple[str, ...]:
+        end_s = probe(clip.file).duration_s if clip.end_s is None else clip.end_s
+        frames = frames_of(Path(clip.file), clip.start_s, end_s, NUM_FRAMES)
+        found = reader.read(frames, clip.action or clip.text)
+        return tuple(item.name for item in found if item.likelihood != "possible")
+
+    return seen
 
 
 def _check_folder(out: Path) -> None:

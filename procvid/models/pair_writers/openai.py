@@ -105,7 +105,9 @@ class OpenAIPairWriter:
             PairQuestion("which", _line(each.question), f"Video {each.answer}")
             for each in answer.which
         ]
-        asked.append(PairQuestion("same action", SAME_ACTION, "YES" if answer.same_action else "NO"))
+        asked.append(
+            PairQuestion("same action", SAME_ACTION, "YES" if answer.same_action else "NO")
+        )
         return PairAnswers(by_category(found), tuple(asked))
 
 
