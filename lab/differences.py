@@ -63,6 +63,7 @@ class ToyBench:
     def __init__(self, references: int, assets: Path = ASSETS) -> None:
         self.pairs = planted_pairs(references)
         self._network = TinyReader(assets / "tiny_reader")
+        self.reader = self._network.info.revision
         self._clip = OpenClipEmbedder(assets / "tiny_step_clip")
         self.embed_texts = lru_cache(None)(lambda texts: self._clip.embed_texts(list(texts)))
         self.clips = {
@@ -252,6 +253,7 @@ def measured(bench: ToyBench) -> dict[str, Any]:
     """Return all figures."""
     captions, rankings = bench.annotations()
     return {
+        "reader": bench.reader,
         "pairs": len(bench.pairs),
         "rates": {who: rates(bench, who) for who in READERS},
         "thresholds": thresholds(bench),
@@ -266,6 +268,7 @@ def measured(bench: ToyBench) -> dict[str, Any]:
 def page(figures: Mapping[str, Any]) -> str:
     """Return the tables."""
     lines = [f"## {figures['pairs']} toy pairs with planted differences", ""]
+    lines += [f"Embedded reader `{figures['reader']}`.", ""]
     lines += ["| category | precision | recall | found | true |", "| --- | --- | --- | --- | --- |"]
     reader = figures["rates"][READERS[0]]
     for name, row in reader["categories"].items():

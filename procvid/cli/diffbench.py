@@ -27,6 +27,7 @@ from procvid.wiring.differences import build_comparer
 from procvid.wiring.stores import build_embedder
 
 TASKS = ("cap", "mcq", "rank")
+HEAD = f"{'task':<12}{'by':<8}{'figure':<20}{'value':>7}  {'95 %':<16}{'n':>6}  skipped"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,11 +67,13 @@ def diffbench(arguments: argparse.Namespace) -> None:
     file = user_path(arguments.annotations)
     annotations = read_annotations(file)
     files = ClipFiles(user_path(arguments.videos) if arguments.videos else file.parent)
-    rows = _rows(arguments, annotations, files)
-    if not arguments.json:
-        print(f"{'task':<12}{'by':<8}{'figure':<20}{'value':>7}  {'95 %':<16}{'n':>6}  skipped")
-    for row in rows:
-        print(json.dumps(asdict(row)) if arguments.json else row_line(row), flush=True)
+    for number, row in enumerate(_rows(arguments, annotations, files)):
+        if arguments.json:
+            print(json.dumps(asdict(row)), flush=True)
+            continue
+        if number == 0:
+            print(HEAD)
+        print(row_line(row), flush=True)
 
 
 def _rows(

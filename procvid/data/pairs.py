@@ -204,7 +204,7 @@ def seen_objects(reader: SceneReader) -> SeenObjects:
         end_s = probe(clip.file).duration_s if clip.end_s is None else clip.end_s
         frames = frames_of(Path(clip.file), clip.start_s, end_s, NUM_FRAMES)
         found = reader.read(frames, clip.action or clip.text)
-        return tuple(item.name for item in found if item.likelihood != "possible")
+        return tuple(item.name for item in found if item.likelihood != "unlikely")
 
     return seen
 

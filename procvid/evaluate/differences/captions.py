@@ -87,7 +87,8 @@ def bleu(answers: Sequence[str], references: Sequence[Sequence[str]], order: int
     except ImportError as error:
         raise _missing("sacrebleu") from error
     most = max(len(texts) for texts in references)
-    columns = [[texts[k] if k < len(texts) else None for texts in references] for k in range(most)]
+    # sacrebleu wants as many references for each answer; a repeated one changes nothing.
+    columns = [[texts[min(k, len(texts) - 1)] for texts in references] for k in range(most)]
     metric = BLEU(lowercase=True, max_ngram_order=order, force=True)
     return float(metric.corpus_score(list(answers), columns).score) / 100
 
