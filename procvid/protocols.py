@@ -115,6 +115,28 @@ class PairWriter(Protocol):
 
 
 @runtime_checkable
+class CoachReader(Protocol):
+    """Says which step of a plan a clip shows, and what it does differently from one."""
+
+    info: ModelInfo
+    least_fit: float
+
+    def fits(self, plan: Plan, clip: ClipView) -> tuple[float, ...]:
+        """Return how well the clip fits each step, 0 to 1. It shows none below `least_fit`."""
+        ...
+
+    def against(self, step: StepPlan, clip: ClipView, made: ClipView | None) -> ClipDifferences:
+        """Return what the clip does differently from a step.
+
+        Args:
+            step: The step.
+            clip: The clip, B of the differences.
+            made: The generated clip of the step, for readers that compare pictures.
+        """
+        ...
+
+
+@runtime_checkable
 class StepFinder(Protocol):
     """Finds the cooking steps in speech, with their times (paper, 3.2)."""
 

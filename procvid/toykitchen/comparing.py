@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from procvid.difference import Category, ClipDifferences, Difference, by_category
 from procvid.toykitchen.reading import ABSENT, Answered, FoodRead, SceneReading
 from procvid.toykitchen.scene import PRODUCES, TOOL_OF
+from procvid.toykitchen.words import place_of
 
 SURE = 0.6
 """Probability from which an answer counts. Measured by `python -m lab.differences`."""
@@ -27,6 +28,7 @@ PAST = {
 METHODS = (("peel", "slice", "dice", "mash"), ("fry", "boil", "bake"), ("stir", "mix"))
 """Actions for one purpose: they differ in technique."""
 
+PLACING = ("add", "serve")
 METHOD_SEVERITIES = (2, 4, 2)
 PHASES = (
     ("peel", "slice", "dice", "mix", "mash"),
@@ -54,7 +56,7 @@ def compared(a: SceneReading, b: SceneReading) -> ClipDifferences:
 
 
 def _action(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
-    if a.action == b.action:
+    if a.action == b.action or (_places(a) and _places(b) and a.vessel != b.vessel):
         return
     done_a, done_b = PAST[a.action], PAST[b.action]
     if a.tool != b.tool:
@@ -63,6 +65,11 @@ def _action(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
     category, severity = _kind(a.action, b.action)
     text = f"{done_b} instead of {done_a}"
     yield Difference(category, text, severity, "action", a.action, b.action, _when(a), _when(b))
+
+
+def _places(reading: SceneReading) -> bool:
+    """Return True if a food is put somewhere; serving is what one does with a plate."""
+    return reading.action in PLACING
 
 
 def _kind(a: str, b: str) -> tuple[Category, int]:
@@ -146,7 +153,8 @@ def _things(a: SceneReading, b: SceneReading, unsure: list[str]) -> Iterator[Dif
     """Yield differences of vessel, tool, counter and the object beside the vessel."""
     same_vessel = a.vessel == b.vessel
     if not same_vessel:
-        yield _thing("tools", f"in a {b.vessel} instead of a {a.vessel}", 2, a.vessel, b.vessel)
+        one, two = place_of(a.vessel, a.vessel), place_of(b.vessel, b.vessel)
+        yield _thing("tools", f"{two} instead of {one}", 2, a.vessel, b.vessel)
     shape = _pair("vessel_shape", a, b, unsure)
     if shape and same_vessel:
         one, two = (answer.split(" ", 1)[0] for answer in shape)

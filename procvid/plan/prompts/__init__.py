@@ -25,6 +25,7 @@ PromptName = Literal[
     "differences",
     "pair_description",
     "pair_questions",
+    "which_step",
 ]
 
 
