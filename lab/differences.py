@@ -149,11 +149,10 @@ def is_planted(difference: Difference, planted: Planted) -> bool:
 
 
 def rates(bench: ToyBench, who: str) -> dict[str, Any]:
-    """Return precision and recall by category and by kind, and figures of severity."""
+    """Return precision and recall by category and by kind, and the share without a false alarm."""
     read, true = bench.differences(who), bench.differences(READERS[1])
     right, found, wanted = Counter[str](), Counter[str](), Counter[str]()
     planted, hit = Counter[str](), Counter[str]()
-    severities: list[float] = []
     clean: list[float] = []
     for place, pair in enumerate(bench.pairs):
         said, truth = (each(*bench.spans(place), "") for each in (read, true))
@@ -165,7 +164,6 @@ def rates(bench: ToyBench, who: str) -> dict[str, Any]:
         for one in pair.planted:
             planted[one.kind] += 1
             hit[one.kind] += any(is_planted(d, one) for d in said.found)
-        severities.append(said.severity)
         if not pair.planted:
             clean.append(float(not said.found))
     return {
@@ -179,15 +177,17 @@ def rates(bench: ToyBench, who: str) -> dict[str, Any]:
             for name in CATEGORIES
         },
         "kinds": {
-            kind: {"recall": hit[kind] / planted[kind], "n": planted[kind]} for kind in KINDS
+            kind: {"recall": hit[kind] / max(1, planted[kind]), "n": planted[kind]}
+            for kind in KINDS
         },
         "none": interval(clean),
-        "tau": tau_of(bench, severities),
     }
 
 
-def tau_of(bench: ToyBench, severities: Sequence[float], resamples: int = 500) -> dict[str, Any]:
+def tau_of(bench: ToyBench, who: str, resamples: int = 500) -> dict[str, Any]:
     """Return tau-b of severity and number of planted differences over all pairs."""
+    read = bench.differences(who)
+    severities = [read(*bench.spans(place), "").severity for place in range(len(bench.pairs))]
     counts = np.array([len(pair.planted) for pair in bench.pairs])
     values = np.array(severities)
     rows = [
@@ -257,6 +257,7 @@ def measured(bench: ToyBench) -> dict[str, Any]:
         "reader": bench.reader,
         "pairs": len(bench.pairs),
         "rates": {who: rates(bench, who) for who in READERS},
+        "tau": {who: tau_of(bench, who) for who in READERS},
         "thresholds": thresholds(bench),
         "mcq": choices(bench, captions),
         "rank": {
@@ -285,9 +286,10 @@ def page(figures: Mapping[str, Any]) -> str:
         f"| | {' | '.join(READERS)} | VLEmb | chance |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for title, key in (("none found where none is planted", "none"), ("severity, tau", "tau")):
-        cells = [_cell(figures["rates"][who][key]) for who in READERS]
-        lines.append(f"| {title} | {' | '.join(cells)} | | |")
+    cells = [_cell(figures["rates"][who]["none"]) for who in READERS]
+    lines.append(f"| none found where none is planted | {' | '.join(cells)} | | |")
+    cells = [_cell(figures["tau"][who]) for who in READERS]
+    lines.append(f"| severity, tau | {' | '.join(cells)} | | |")
     cells = [_cell(figures["rank"][who]) for who in READERS]
     lines.append(f"| DiffRank, tau | {' | '.join(cells)} | | 0 |")
     for variant, row in figures["mcq"].items():
