@@ -35,7 +35,7 @@ SEED = 26
 
 
 @dataclass(frozen=True)
-class ToyClip:
+class PlantedClip:
     """A scene in a kitchen."""
 
     scene: Scene
@@ -74,16 +74,16 @@ class PlantedPair:
     """
 
     number: int
-    a: ToyClip
-    b: ToyClip
+    a: PlantedClip
+    b: PlantedClip
     planted: tuple[Planted, ...]
 
 
-Change = Callable[[np.random.Generator, ToyClip], "tuple[ToyClip, str, str] | None"]
+Change = Callable[[np.random.Generator, PlantedClip], "tuple[PlantedClip, str, str] | None"]
 """Returns the changed clip with the words for before and after, or None if it cannot be changed."""
 
 
-def _action(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str] | None:
+def _action(rng: np.random.Generator, clip: PlantedClip) -> tuple[PlantedClip, str, str] | None:
     scene = clip.scene
     others = [
         action
@@ -100,7 +100,7 @@ def _action(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str]
     return replace(clip, scene=replace(scene, action=action)), scene.action, action
 
 
-def _food(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str] | None:
+def _food(rng: np.random.Generator, clip: PlantedClip) -> tuple[PlantedClip, str, str] | None:
     scene = clip.scene
     if scene.food is None:
         return None
@@ -111,7 +111,7 @@ def _food(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str] |
     return replace(clip, scene=changed), scene.food_name, name
 
 
-def _state(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str] | None:
+def _state(rng: np.random.Generator, clip: PlantedClip) -> tuple[PlantedClip, str, str] | None:
     scene = clip.scene
     states = [
         state
@@ -126,7 +126,7 @@ def _state(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str] 
     return replace(clip, scene=changed), scene.state_before, state
 
 
-def _vessel(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str] | None:
+def _vessel(rng: np.random.Generator, clip: PlantedClip) -> tuple[PlantedClip, str, str] | None:
     scene = clip.scene
     others = [vessel for vessel in NATURAL_VESSELS[scene.action] if vessel != scene.vessel]
     if others and rng.random() < 0.5:
@@ -141,7 +141,7 @@ def _vessel(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str]
     return replace(clip, kitchen=replace(clip.kitchen, vessels=vessels)), look.colour, colour
 
 
-def _tool(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str] | None:
+def _tool(rng: np.random.Generator, clip: PlantedClip) -> tuple[PlantedClip, str, str] | None:
     tool = TOOL_OF.get(clip.scene.action)
     if tool is None:
         return None
@@ -151,7 +151,7 @@ def _tool(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str] |
     return replace(clip, kitchen=replace(clip.kitchen, tools=tools)), look.colour, colour
 
 
-def _counter(rng: np.random.Generator, clip: ToyClip) -> tuple[ToyClip, str, str]:
+def _counter(rng: np.random.Generator, clip: PlantedClip) -> tuple[PlantedClip, str, str]:
     look = clip.kitchen.counter
     colour = _another(rng, look.colour, COUNTERS)
     counter = counter_look(rng, colour, COUNTERS[colour], look.pattern)
@@ -195,10 +195,10 @@ def planted_pairs(references: int, seed: int = SEED) -> list[PlantedPair]:
     return pairs
 
 
-def _first(rng: np.random.Generator) -> ToyClip:
+def _first(rng: np.random.Generator) -> PlantedClip:
     """Return a natural clip of a known food that can be changed in four ways."""
     while True:
-        clip = ToyClip(random_scene(rng), random_kitchen(rng, "test"))
+        clip = PlantedClip(random_scene(rng), random_kitchen(rng, "test"))
         scene = clip.scene
         if scene.food_name not in FOODS or scene.vessel not in NATURAL_VESSELS[scene.action]:
             continue
@@ -207,14 +207,14 @@ def _first(rng: np.random.Generator) -> ToyClip:
 
 
 def _changed(
-    rng: np.random.Generator, clip: ToyClip, count: int
-) -> tuple[ToyClip, tuple[Planted, ...]]:
+    rng: np.random.Generator, clip: PlantedClip, count: int
+) -> tuple[PlantedClip, tuple[Planted, ...]]:
     """Return a clip with `count` differences. Another food has no state to compare."""
     while True:
         chosen = set(rng.choice(list(KINDS), count, replace=False).tolist())
         if {"food", "state"} <= chosen:
             continue
-        changed: ToyClip = clip
+        changed: PlantedClip = clip
         planted: list[Planted] = []
         for kind, change in KINDS.items():
             if kind not in chosen:
@@ -229,7 +229,7 @@ def _changed(
             return changed, tuple(planted)
 
 
-def true_reading(clip: ToyClip) -> SceneReading:
+def true_reading(clip: PlantedClip) -> SceneReading:
     """Return what a reader without errors reads."""
     scene, kitchen = clip.scene, clip.kitchen
     vessel, tool = kitchen.vessels[scene.vessel], TOOL_OF.get(scene.action, "")

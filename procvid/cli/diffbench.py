@@ -14,8 +14,8 @@ from procvid.difference import ClipDifferences
 from procvid.evaluate.differences.annotations import Annotations, ClipSpan, read_annotations
 from procvid.evaluate.differences.benchmark import (
     BenchmarkRow,
+    BenchmarkTools,
     ClipFiles,
-    Tools,
     clip_embedder,
     diff_cap,
     diff_mcq,
@@ -92,7 +92,7 @@ def _rows(
         return diff_rank(annotations, differences)
     embedder = build_embedder(profile, allow_cpu=True)
     embed = clip_embedder(files, embedder.embed_images)
-    return diff_mcq(annotations, Tools(differences, embed, embedder.embed_texts))
+    return diff_mcq(annotations, BenchmarkTools(differences, embed, embedder.embed_texts))
 
 
 def row_line(row: BenchmarkRow) -> str:

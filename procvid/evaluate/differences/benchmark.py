@@ -67,7 +67,7 @@ class BenchmarkRow:
 
 
 @dataclass(frozen=True)
-class Tools:
+class BenchmarkTools:
     """What a benchmark asks.
 
     Attributes:
@@ -165,7 +165,7 @@ def diff_cap(captions: Sequence[CaptionedPair], differences: Differences) -> Ite
 
 
 def diff_mcq(
-    annotations: Annotations, tools: Tools, variants: Sequence[Variant] = VARIANTS
+    annotations: Annotations, tools: BenchmarkTools, variants: Sequence[Variant] = VARIANTS
 ) -> Iterator[BenchmarkRow]:
     """Yield the accuracies of DiffMCQ: of the reader, of VLEmb and by chance.
 
@@ -188,7 +188,7 @@ def diff_mcq(
 
 
 def _answered(
-    task: str, choices: Sequence[Choice], skipped: int, tools: Tools
+    task: str, choices: Sequence[Choice], skipped: int, tools: BenchmarkTools
 ) -> Iterator[BenchmarkRow]:
     ways = {
         "reader": reader_fit(tools.differences, tools.embed_texts),
@@ -233,7 +233,7 @@ def _row(task: str, who: str, figure: str, values: Sequence[float], skipped: int
     return BenchmarkRow(task, who, figure, mean.mean or 0.0, mean.low, mean.high, mean.n, skipped)
 
 
-def _readable(each: CaptionedPair, tools: Tools) -> bool:
+def _readable(each: CaptionedPair, tools: BenchmarkTools) -> bool:
     try:
         for clip in each.clips:
             tools.embed(clip)
