@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from procvid.difference import ClipDifferences, ClipView
+from procvid.difference import ClipDifferences, ClipView, ClipWords, PairAnswers
 from procvid.types import (
     Clip,
     Conditioning,
@@ -81,6 +81,35 @@ class DifferenceReader(Protocol):
 
         Raises:
             InputError: The reader gave no usable answer about these clips.
+        """
+        ...
+
+
+@runtime_checkable
+class PairWriter(Protocol):
+    """Describes clips, and writes questions about two descriptions (paper as above, S1)."""
+
+    info: ModelInfo
+
+    def describe(self, words: ClipWords) -> str:
+        """Return one sentence on what is done in a clip, and with which objects.
+
+        Raises:
+            InputError: There is no usable description of this clip.
+        """
+        ...
+
+    def compare(
+        self, first: ClipWords, second: ClipWords, descriptions: tuple[str, str]
+    ) -> PairAnswers:
+        """Return what the second clip has instead of the first, with questions.
+
+        Args:
+            first, second: What is known of the clips.
+            descriptions: The sentence that `describe` returned for each.
+
+        Raises:
+            InputError: There is no usable answer about this pair.
         """
         ...
 

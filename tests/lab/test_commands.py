@@ -25,6 +25,7 @@ MODULES = [
     "lab.reinforced",
     "lab.known_world",
     "lab.detours",
+    "lab.differences",
     "lab.mined",
     "lab.pins",
     "lab.plan_sheet",
