@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
@@ -30,7 +31,8 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         module: Module whose `add_arguments(parser)` is called before the first parse, so that
-            `procvid --help` imports no command.
+            `procvid --help` imports no command. If the first argument is a key of its
+            `ALTERNATIVES`, the module named there is used instead, with its `SUMMARY`.
     """
 
     def __init__(self, *, module: str = "", **kwargs: Any) -> None:
@@ -43,7 +45,14 @@ class Parser(argparse.ArgumentParser):
         """Load the arguments of the command, then parse."""
         if self._module:
             module, self._module = self._module, ""
-            importlib.import_module(module).add_arguments(self)
+            command = importlib.import_module(module)
+            words = list(sys.argv[1:] if args is None else args)
+            other = getattr(command, "ALTERNATIVES", {}).get(words[0] if words else "")
+            if other is not None:
+                command = importlib.import_module(other)
+                self.prog, self.description = f"{self.prog} {words[0]}", command.SUMMARY
+                args = words[1:]
+            command.add_arguments(self)
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
