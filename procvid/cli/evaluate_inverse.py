@@ -142,7 +142,9 @@ def _clips(arguments: argparse.Namespace) -> tuple[tuple[CaptionedClip, ...], li
         return toy_clips(arguments.limit), []
     videos = Path(arguments.videos) if arguments.videos else None
     clips, notes = captioned_clips(Path(arguments.dataset), videos)
-    few = [f"The dataset has {len(clips)} clips, fewer than --limit {arguments.limit}: all are used."]
+    few = [
+        f"The dataset has {len(clips)} clips, fewer than --limit {arguments.limit}: all are used."
+    ]
     return clips, [*notes, *(few if len(clips) < arguments.limit else [])]
 
 

@@ -17,9 +17,7 @@ from procvid.storage.names import as_on_disk
 
 NO_CAPTIONS = "The dataset has no captions, so the text of each action is used instead."
 COLUMNS = ("video_id", "clip", "start_s", "end_s", "text", "caption", "file")
-WHAT_TO_GIVE = (
-    "Give a folder that `procvid curate` made, a clip list (.jsonl), or a dataset with --videos DIR."
-)
+WHAT_TO_GIVE = "Give a folder of `procvid curate`, a clip list, or a dataset with --videos DIR."
 
 
 def captioned_clips(
@@ -75,9 +73,7 @@ def _listed(
     return tuple(found), (NO_CAPTIONS,) if only_actions else ()
 
 
-def _rows(
-    shards: list[Path], videos: Path
-) -> tuple[tuple[CaptionedClip, ...], tuple[str, ...]]:
+def _rows(shards: list[Path], videos: Path) -> tuple[tuple[CaptionedClip, ...], tuple[str, ...]]:
     found: list[CaptionedClip] = []
     without = captions = 0
     for row in _read(shards):

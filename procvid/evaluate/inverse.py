@@ -14,7 +14,7 @@ import hashlib
 import json
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from procvid.toykitchen.words import caption
 from procvid.types import Sampling
 
 SETTINGS = "inverse.json"
+TABLE_JSON = "table.json"
 MEASURES = "measures.npz"
 MAX_CLIPS = 10_000
 DEFAULT_LIMIT = 50
@@ -150,8 +151,9 @@ class InverseGeneration:
             if clip.id not in items
         )
         tools = self.tools if self.spread.is_here else None
-        started_s, made = time.monotonic(), 0
-        for job, item in self.spread.run(make_and_measure, jobs, tools):
+        started_s = time.monotonic()
+        results = self.spread.run(make_and_measure, jobs, tools)
+        for made, (job, item) in enumerate(results, start=1):
             if isinstance(item, ProcvidError):
                 raise item
             place = clip_place(folder, job.clip)
@@ -165,7 +167,6 @@ class InverseGeneration:
             else:
                 write_item(place / MEASURES, item)
                 items[job.clip.id] = item
-            made += 1
             done = len(items) + len(faults)
             eta_s = (time.monotonic() - started_s) / made * (len(chosen) - done)
             yield InverseStep(job.clip.id, done, len(chosen), eta_s, fault=item.fault)
@@ -177,11 +178,16 @@ def check_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write the settings into a new folder, or check that they are those of the folder.
 
     Raises:
-        InputError: The folder holds an inverse generation with other settings.
+        InputError: The folder holds an inverse generation with other settings, or other results.
         OutputError: The folder cannot be written.
     """
     file = folder / SETTINGS
     if not file.is_file():
+        if (folder / TABLE_JSON).exists():
+            raise InputError(
+                f"The folder {str(folder)!r} holds the table of another command.",
+                "Choose another output folder.",
+            )
         write_json(file, dict(settings))
         return
     try:
@@ -232,8 +238,3 @@ def toy_clips(count: int) -> tuple[CaptionedClip, ...]:
         scene = steps[number - 1].scene
         clips.append(CaptionedClip(name, name, caption(scene), toy=(seed, number)))
     return tuple(clips)
-
-
-def groups_of(clips: Sequence[CaptionedClip]) -> dict[str, str]:
-    """Return the video of each clip, by id."""
-    return {clip.id: clip.group for clip in clips}

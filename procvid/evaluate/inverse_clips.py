@@ -273,7 +273,18 @@ def key_frame_slots(
     parts = [(c.name, c.image, c.state, c.box_xyxy, c.detector_score) for c in crops]
     parts = parts[: tools.profile.max_references] or [("key frame", image, "", whole, 1.0)]
     return tuple(
-        Slot(number, name, name, shown, f"key-frame-{number}", "key frame", state, box, score, "upload")
+        Slot(
+            number,
+            name,
+            name,
+            shown,
+            f"key-frame-{number}",
+            "key frame",
+            state,
+            box,
+            score,
+            "upload",
+        )
         for number, (name, shown, state, box, score) in enumerate(parts, start=1)
         if shown is not None
     )

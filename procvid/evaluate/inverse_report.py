@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from procvid.evaluate.frechet import frechet_distance, interval_around, resampled_distances
+from procvid.evaluate.inverse import TABLE_JSON
 from procvid.evaluate.inverse_clips import BRANCHES, CaptionedClip, InverseItem, clip_place, spread
 from procvid.evaluate.result import finite
 from procvid.media.image import resize
@@ -21,7 +22,7 @@ from procvid.storage.files import write_json
 from procvid.types import Vectors
 
 TABLE_SCHEMA = 1
-TABLE_JSON, TABLE_MD, SHEET = "table.json", "table.md", "sheet.png"
+TABLE_MD, SHEET = "table.md", "sheet.png"
 TITLES = {
     "fvd": "FVD (I3D)",
     "fid": "FID (Inception)",
@@ -112,9 +113,7 @@ def _unavailable(metric: str, reason: str) -> dict[str, Any]:
     return _row(metric, state=f"unavailable: {reason}")
 
 
-def _distance_row(
-    kind: str, items: Sequence[InverseItem], groups: Sequence[str]
-) -> dict[str, Any]:
+def _distance_row(kind: str, items: Sequence[InverseItem], groups: Sequence[str]) -> dict[str, Any]:
     sets: dict[str, list[Vectors]] = {
         branch: [item.arrays[f"{branch}.{kind}"] for item in items] for branch in BRANCHES
     }
@@ -192,7 +191,10 @@ def _difference(difference: Mapping[str, Any]) -> str:
 
 
 def write_inverse(
-    folder: Path, table: Mapping[str, Any], items: Mapping[str, InverseItem], clips: Sequence[CaptionedClip]
+    folder: Path,
+    table: Mapping[str, Any],
+    items: Mapping[str, InverseItem],
+    clips: Sequence[CaptionedClip],
 ) -> None:
     """Write the table as JSON and Markdown, and a sheet of the first clips. Raises OutputError."""
     shown = [clip for clip in clips if clip.id in items][:SHEET_ROWS]
