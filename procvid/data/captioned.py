@@ -56,7 +56,7 @@ def _listed(
     clips: tuple[ListedClip, ...],
 ) -> tuple[tuple[CaptionedClip, ...], tuple[str, ...]]:
     seen: Counter[str] = Counter()
-    found = []
+    found: list[CaptionedClip] = []
     for clip in clips:
         seen[clip.source_id] += 1
         found.append(

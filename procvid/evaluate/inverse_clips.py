@@ -205,7 +205,7 @@ def make_and_measure(tools: InverseTools, job: InverseJob) -> Iterator[InverseIt
 
 def spread(frames: Frames, count: int) -> Frames:
     """Return `count` frames spread evenly over a clip, ends included; short clips repeat some."""
-    return frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
+    return np.take(frames, np.linspace(0, len(frames) - 1, count).round().astype(int), axis=0)
 
 
 def original_frames(clip: CaptionedClip, sampling: Sampling) -> Frames:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,14 @@ TITLES = {
     "fid": "FID (Inception)",
     "frechet_clips": "Fréchet distance of clips in CLIP's space, not FVD",
     "frechet_frames": "Fréchet distance of frames in the frame encoder's space, not FID",
+    "own_original": "similarity to its own original",
     "clip_t": "CLIP-T",
     "motion": "motion",
 }
-DIRECTIONS = {"clip_t": "higher", "motion": "none"}
+DIRECTIONS = {"own_original": "higher", "clip_t": "higher", "motion": "none"}
+SIMILAR = "frechet_frames"
+"""The features of `own_original`, which are vectors of length 1."""
+
 RESAMPLES_OF_MEANS = 10_000
 BIAS = (
     "Fréchet distances of few clips are too high: compare only figures of the same n. The bias "
@@ -64,7 +68,10 @@ def inverse_table(
     of_items = [groups[name] for name in items]
     rows = [_unavailable(metric, reason) for metric, reason in missing.items()]
     rows += [_distance_row(kind, list(items.values()), of_items) for kind in kinds]
-    rows += [_mean_row(name, list(items.values()), of_items) for name in ("clip_t", "motion")]
+    rows += [
+        _mean_row(name, [measure(item) for item in items.values()], of_items)
+        for name, measure in MEANS.items()
+    ]
     first = next(iter(items.values()), None)
     return {
         "schema_version": TABLE_SCHEMA,
@@ -132,10 +139,34 @@ def _distance_row(kind: str, items: Sequence[InverseItem], groups: Sequence[str]
     )
 
 
-def _mean_row(name: str, items: Sequence[InverseItem], groups: Sequence[str]) -> dict[str, Any]:
-    if not items:
+def _own_original(item: InverseItem) -> dict[str, float]:
+    """Return the mean cosine of each frame with the frame of the original at the same time."""
+    real = item.arrays[f"original.{SIMILAR}"]
+    return {b: float((real * item.arrays[f"{b}.{SIMILAR}"]).sum(axis=1).mean()) for b in BRANCHES}
+
+
+def _clip_t(item: InverseItem) -> dict[str, float]:
+    return {branch: float(item.arrays[f"{branch}.clip_t"][0]) for branch in BRANCHES}
+
+
+def _motion(item: InverseItem) -> dict[str, float]:
+    return {branch: float(item.arrays[f"{branch}.motion"][0]) for branch in BRANCHES}
+
+
+MEANS: Mapping[str, Callable[[InverseItem], dict[str, float]]] = {
+    "own_original": _own_original,
+    "clip_t": _clip_t,
+    "motion": _motion,
+}
+"""Figures that are means over the clips."""
+
+
+def _mean_row(
+    name: str, figures: Sequence[Mapping[str, float]], groups: Sequence[str]
+) -> dict[str, Any]:
+    if not figures:
         return _row(name, state="not applicable: no clip was measured")
-    values = {b: np.array([float(i.arrays[f"{b}.{name}"][0]) for i in items]) for b in BRANCHES}
+    values = {branch: np.array([each[branch] for each in figures]) for branch in BRANCHES}
     gains = values["with"] - values["without"]
     names = list(dict.fromkeys(groups))
     at = np.array([names.index(group) for group in groups])

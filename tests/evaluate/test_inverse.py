@@ -16,7 +16,7 @@ import pytest
 
 from procvid.cli import main
 from procvid.data.captioned import NO_CAPTIONS, captioned_clips
-from procvid.errors import InputError
+from procvid.errors import InputError, UnavailableError
 from procvid.evaluate import frechet
 from procvid.evaluate.frechet import (
     EmbeddedClips,
@@ -29,7 +29,7 @@ from procvid.media.video import write_clip
 from procvid.models.planners.rules import RulesPlanner
 from procvid.settings import TINY
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
-from procvid.types import Detection, Recipe
+from procvid.types import Detection, ModelInfo, Recipe
 
 pytestmark = pytest.mark.usefixtures("quick_models")
 
@@ -165,7 +165,25 @@ def inverse(*arguments: object) -> int:
     return main(["evaluate", "inverse", *map(str, arguments), "--steps", "1"])
 
 
-def test_a_foreign_dataset_with_bad_clips_says_what_it_measured(dataset, tmp_path, capsys):
+class Colours:
+    """A network of FID that can always be used."""
+
+    info = ModelInfo("colours", "1")
+    num_frames = 2
+
+    def features(self, frames):
+        return frames.mean(axis=(1, 2)).astype(np.float32)
+
+
+def no_network() -> None:
+    raise UnavailableError("The network is not here.")
+
+
+def test_a_foreign_dataset_with_bad_clips_says_what_it_measured(
+    dataset, tmp_path, capsys, monkeypatch
+):
+    networks = {"fvd": no_network, "fid": Colours}
+    monkeypatch.setattr("procvid.wiring.inverse.PUBLISHED", networks)
     out = tmp_path / "out"
     assert inverse(dataset, "--out", out, "--json") == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -176,8 +194,12 @@ def test_a_foreign_dataset_with_bad_clips_says_what_it_measured(dataset, tmp_pat
         assert words in notes
     assert "not of the toy kitchen" in notes and "gone.mp4" in notes
     rows = {row["metric"]: row for row in table["rows"]}
-    assert rows["frechet_frames"]["state"].startswith("not applicable")
+    assert rows["fvd"]["state"] == "unavailable: The network is not here."
+    assert rows["fid"]["state"].startswith("not applicable")
+    assert table["backbones"]["fid"] == "colours 1"
     assert rows["clip_t"]["difference"]["low"] is None, "one video has no interval"
+    assert rows["own_original"]["original"] == pytest.approx(1, abs=1e-5)
+    assert rows["own_original"]["with"] < 1
     assert "not applicable" in (out / "table.md").read_text()
 
 
