@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -233,11 +232,13 @@ def test_only_missing_clips_are_made_and_other_settings_are_refused(tmp_path, ca
 
 
 @pytest.mark.slow
-def test_two_workers_give_the_bytes_of_one_process(tmp_path, capsys):
-    for out, more in (("one", ()), ("two", ("--workers", 2))):
+@pytest.mark.parametrize("options", [("--workers", 2), ("--workers", 2, "--ray", "local")])
+def test_two_workers_give_the_bytes_of_one_process(tmp_path, options):
+    if "--ray" in options:
+        pytest.importorskip("ray")
+    for out, more in (("one", ()), ("two", options)):
         assert inverse("toykitchen", "--limit", 3, "--out", tmp_path / out, *more) == 0
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
-    shutil.rmtree(tmp_path / "two")
 
 
 def test_the_word_inverse_selects_the_command_and_a_folder_is_given_by_its_path(
