@@ -67,6 +67,14 @@ FIGURES = (
     Figure("curation", "curate.md", ("python -m lab.curation_proof --out {out} --cut 0.2",)),
     Figure("proof", "metrics.md", ("python -m lab.metrics_proof --out {out}",)),
     Figure(
+        "inverse",
+        "metrics.md",
+        (
+            "procvid evaluate inverse toykitchen --limit 50 --out {out}/objects",
+            "procvid evaluate inverse toykitchen --limit 50 --key-frame frame --out {out}/frame",
+        ),
+    ),
+    Figure(
         "lora",
         "lora.md",
         (

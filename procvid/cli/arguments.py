@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
         """Load the arguments of the command, or of a command below it, then parse.
 
         A module's `BELOW` names the modules of commands below it, for a command that has arguments of
-        its own, too: `curate SOURCE` and `curate pairs DATASET`.
+        its own, too: `curate SOURCE` and `curate pairs DATASET`. A folder of such a name is `./pairs`.
         """
         if self._module:
             name, self._module = self._module, ""
