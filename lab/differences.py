@@ -24,7 +24,6 @@ from lab.command import ASSETS, count, new_parser
 from lab.planted import CATEGORIES_OF, KINDS, Planted, PlantedPair, planted_pairs, true_reading
 from procvid.cli import run
 from procvid.cli.arguments import Parser
-from procvid.difference import CATEGORIES, ClipDifferences, Difference
 from procvid.evaluate.compare import paired_difference
 from procvid.evaluate.differences.annotations import CaptionedPair, ClipSpan, Ranking
 from procvid.evaluate.differences.choices import (
@@ -43,6 +42,7 @@ from procvid.toykitchen import comparing
 from procvid.toykitchen.comparing import PAST, compared
 from procvid.toykitchen.scene import PRODUCES
 from procvid.types import Vectors
+from procvid.types.difference import CATEGORIES, ClipDifferences, Difference
 
 PAIRS = 300
 READERS = ("embedded reader", "true scenes")

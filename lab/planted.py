@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from procvid.difference import ClipView
 from procvid.toykitchen.dataset import (
     NATURAL_STATES,
     NATURAL_VESSELS,
@@ -26,6 +25,7 @@ from procvid.toykitchen.identity import (
 from procvid.toykitchen.reading import ABSENT, Answered, FoodRead, SceneReading
 from procvid.toykitchen.render import FPS, NUM_FRAMES, render
 from procvid.toykitchen.scene import ACTIONS, TOOL_OF, FoodItem, Scene
+from procvid.types.difference import ClipView
 
 FRAMES = tuple(range(0, NUM_FRAMES, 2))
 """Frames that a reader sees of a clip, including the first and the last."""

@@ -11,7 +11,6 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from procvid.difference import ClipDifferences, ClipView, ClipWords, PairAnswers
 from procvid.types import (
     Clip,
     Conditioning,
@@ -33,6 +32,7 @@ from procvid.types import (
     Vectors,
     Verdict,
 )
+from procvid.types.difference import ClipDifferences, ClipView, ClipWords, PairAnswers
 
 
 @runtime_checkable

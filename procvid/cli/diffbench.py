@@ -10,7 +10,6 @@ from functools import lru_cache
 
 from procvid.cli.arguments import add_json, add_profile
 from procvid.cli.diff import add_reader
-from procvid.difference import ClipDifferences
 from procvid.evaluate.differences.annotations import Annotations, ClipSpan, read_annotations
 from procvid.evaluate.differences.benchmark import (
     BenchmarkRow,
@@ -22,6 +21,7 @@ from procvid.evaluate.differences.benchmark import (
     diff_rank,
 )
 from procvid.settings import user_path
+from procvid.types.difference import ClipDifferences
 from procvid.wiring import run as wiring
 from procvid.wiring.differences import build_comparer
 from procvid.wiring.stores import build_embedder

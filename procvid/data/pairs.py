@@ -20,7 +20,6 @@ from zlib import crc32
 
 from procvid.data.curate import CLIPS
 from procvid.data.stages import frames_of
-from procvid.difference import ClipWords, PairAnswers
 from procvid.errors import InputError
 from procvid.media.video import probe
 from procvid.memory.clip_list import ListedClip, read_clip_list
@@ -28,6 +27,7 @@ from procvid.plan.described import consolidated
 from procvid.protocols import PairWriter, SceneReader
 from procvid.storage.atomic import write_text
 from procvid.storage.files import whole_folder, write_json
+from procvid.types.difference import ClipWords, PairAnswers
 
 PAIRS, COUNTS = "pairs.jsonl", "counts.json"
 BY_RULES = (

@@ -1,6 +1,6 @@
 """What differs between two clips of the toy kitchen, by what was read in each.
 
-Severities follow the scoring matrix of `procvid.difference`: the colour of a tool or a vessel is nearly
+Severities follow the scoring matrix of `procvid.types.difference`: the colour of a tool or a vessel is nearly
 the same (1), another thing for the same purpose, another cut, another size or a small detail is 2, an
 added food 3, another food of another kind, another method or another phase of cooking 4.
 """
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from procvid.difference import Category, ClipDifferences, Difference, by_category
 from procvid.toykitchen.reading import ABSENT, Answered, FoodRead, SceneReading
 from procvid.toykitchen.scene import PRODUCES, TOOL_OF
 from procvid.toykitchen.words import place_of
+from procvid.types.difference import Category, ClipDifferences, Difference, by_category
 
 SURE = 0.6
 """Probability from which an answer counts. Measured by `python -m lab.differences`."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from procvid.difference import CATEGORIES, TITLES, ClipDifferences, Difference
 from procvid.evaluate.differences.coach import Coached
 from procvid.evaluate.differences.runs import StepDifferences
 from procvid.types import Plan
+from procvid.types.difference import CATEGORIES, TITLES, ClipDifferences, Difference
 from procvid.ui.markup import note, notes
 
 SCALE = "1 is nearly the same, 5 very different"

@@ -11,7 +11,6 @@ import pytest
 
 from lab.planted import planted_pairs
 from procvid.cli import diffbench, main
-from procvid.difference import ClipDifferences, Difference
 from procvid.errors import InputError
 from procvid.evaluate.differences.annotations import (
     CaptionedPair,
@@ -26,6 +25,7 @@ from procvid.evaluate.differences.rankings import kendall_tau, ranking_taus, rea
 from procvid.evaluate.inputs import ClipInput
 from procvid.media.video import write_clip
 from procvid.toykitchen.render import FPS, render
+from procvid.types.difference import ClipDifferences, Difference
 
 CAP = {"reference": "a-b_1_2.5", "candidate": "c_d_3_4", "category": "Technique", "text": ["x"]}
 MCQ = {

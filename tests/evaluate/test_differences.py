@@ -8,15 +8,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from procvid.difference import (
-    CATEGORIES,
-    ClipDifferences,
-    ClipView,
-    Difference,
-    by_category,
-    published_score,
-    severity_of_score,
-)
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.differences.clips import SAME
 from procvid.evaluate.differences.coach import coach
@@ -28,6 +19,15 @@ from procvid.toykitchen.identity import random_kitchen
 from procvid.toykitchen.render import render
 from procvid.toykitchen.scene import FoodItem, Scene
 from procvid.types import Recipe
+from procvid.types.difference import (
+    CATEGORIES,
+    ClipDifferences,
+    ClipView,
+    Difference,
+    by_category,
+    published_score,
+    severity_of_score,
+)
 from procvid.wiring.differences import build_coach, build_comparer
 
 KITCHEN = replace(random_kitchen(np.random.default_rng(3), "test"), side=None)

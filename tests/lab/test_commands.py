@@ -19,6 +19,7 @@ MODULES = [
 ] + [
     "lab.all_figures",
     "lab.best_of",
+    "lab.coached",
     "lab.examples",
     "lab.food_reference",
     "lab.judges",

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from procvid.cli import main
-from procvid.difference import ClipView
 from procvid.errors import InputError
 from procvid.models.coaches.openai_vision import OpenAICoach
 from procvid.models.difference_readers.openai_vision import UNCHECKED, OpenAIDifferenceReader
@@ -16,6 +15,7 @@ from procvid.models.meter import Meter
 from procvid.plan.rules import plan_recipe
 from procvid.settings import Budget
 from procvid.types import Recipe
+from procvid.types.difference import ClipView
 
 WATCHED = {
     "action": "A knife cuts a carrot.",

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from procvid.difference import ClipWords
 from procvid.errors import InputError
 from procvid.models.meter import Meter
 from procvid.models.pair_writers.openai import OpenAIPairWriter
 from procvid.models.pair_writers.rules import RulesPairWriter
 from procvid.protocols import PairWriter
 from procvid.settings import Budget
+from procvid.types.difference import ClipWords
 
 GOOD = {
     "differences": [

@@ -25,9 +25,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from procvid.difference import CATEGORIES, Category, severity_of_score
 from procvid.errors import InputError
 from procvid.storage.text import lines_of, printable
+from procvid.types.difference import CATEGORIES, Category, severity_of_score
 
 MAX_BYTES = 256 * 1024 * 1024
 PUBLISHED_CATEGORIES: Mapping[str, Category] = {

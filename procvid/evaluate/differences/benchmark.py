@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from procvid.difference import CATEGORIES, Category, ClipDifferences
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.compare import paired_difference
 from procvid.evaluate.differences.annotations import Annotations, CaptionedPair, Choice, ClipSpan
@@ -33,6 +32,7 @@ from procvid.evaluate.inputs import ClipInput
 from procvid.evaluate.sampling import LIMITS
 from procvid.media.image import fit_within, resize
 from procvid.media.video import probe, stream_frames
+from procvid.types.difference import CATEGORIES, Category, ClipDifferences
 
 SUFFIXES = (".mp4", ".mkv", ".webm", ".mov")
 NUM_FRAMES = 17

@@ -16,11 +16,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from procvid.difference import Difference
 from procvid.evaluate.differences.annotations import CaptionedPair, Choice, ClipPair, ClipSpan
 from procvid.evaluate.differences.captions import WORD
 from procvid.evaluate.differences.rankings import Differences
 from procvid.types import Vectors
+from procvid.types.difference import Difference
 
 Variant = Literal["V1", "V2", "V3"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from procvid.difference import ClipDifferences, ClipView, Difference
 from procvid.errors import InputError
 from procvid.evaluate.differences.clips import Comparer, moves, view_of
 from procvid.evaluate.inputs import ClipInput, RunInput
@@ -18,6 +17,7 @@ from procvid.evaluate.sampling import SampledClip, sample
 from procvid.plan.detour.table import substitutes
 from procvid.protocols import CoachReader
 from procvid.types import Plan, PlannedObject, StepPlan
+from procvid.types.difference import ClipDifferences, ClipView, Difference
 
 Meaning = Literal["mistake", "variation"]
 NUM_GUESSES = 3

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from procvid.difference import ClipDifferences
 from procvid.evaluate.differences.annotations import ClipSpan, Ranking
+from procvid.types.difference import ClipDifferences
 
 Differences = Callable[[ClipSpan, ClipSpan, str], ClipDifferences]
 """Says what the second clip shows instead of the first; the text is the step or ""."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from procvid.difference import ClipDifferences, ClipView
 from procvid.errors import UnavailableError
 from procvid.media.image import fit_within
 from procvid.models.meter import Meter
@@ -11,6 +10,7 @@ from procvid.plan.cast import Answer
 from procvid.plan.prompts import read_prompt
 from procvid.protocols import DifferenceReader
 from procvid.types import ModelInfo, Plan, StepPlan
+from procvid.types.difference import ClipDifferences, ClipView
 
 NUM_FRAMES = 8
 MAX_SIDE_PX = 512

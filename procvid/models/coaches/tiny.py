@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from procvid.difference import ClipDifferences, ClipView
 from procvid.errors import UnavailableError
 from procvid.toykitchen.comparing import compared
 from procvid.toykitchen.expecting import LEAST_FIT, expected, fits
 from procvid.toykitchen.reading import SceneReading
 from procvid.types import Frames, ModelInfo, Plan, StepPlan
+from procvid.types.difference import ClipDifferences, ClipView
 
 NUM_FRAMES = 9
 

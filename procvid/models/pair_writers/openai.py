@@ -6,7 +6,12 @@ one compares a pair. Answers are cached, so an interrupted curation of pairs con
 
 from __future__ import annotations
 
-from procvid.difference import (
+from procvid.models.meter import Meter
+from procvid.models.openai_client import OpenAIClient, Question
+from procvid.plan.cast import Answer, clean_words
+from procvid.plan.prompts import read_prompt
+from procvid.types import ModelInfo
+from procvid.types.difference import (
     LEAST_SEVERE,
     MOST_SEVERE,
     Category,
@@ -16,11 +21,6 @@ from procvid.difference import (
     PairQuestion,
     by_category,
 )
-from procvid.models.meter import Meter
-from procvid.models.openai_client import OpenAIClient, Question
-from procvid.plan.cast import Answer, clean_words
-from procvid.plan.prompts import read_prompt
-from procvid.types import ModelInfo
 
 MAX_CHARS = 600
 MAX_QUESTIONS = 3

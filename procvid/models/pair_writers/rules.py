@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from procvid.difference import (
+from procvid.errors import InputError
+from procvid.plan.described import DescribedStep, consolidated
+from procvid.types import ModelInfo
+from procvid.types.difference import (
     TITLES,
     ClipWords,
     Difference,
@@ -12,9 +15,6 @@ from procvid.difference import (
     PairQuestion,
     by_category,
 )
-from procvid.errors import InputError
-from procvid.plan.described import DescribedStep, consolidated
-from procvid.types import ModelInfo
 
 MAX_QUESTIONS = 3
 CUTS_AND_HEATS = (("peel", "slice", "dice", "mash"), ("fry", "boil", "bake"), ("stir", "mix"))
@@ -49,7 +49,7 @@ def _read(words: ClipWords) -> DescribedStep:
 
 
 def _differences(a: DescribedStep, b: DescribedStep) -> Iterator[Difference]:
-    """Yield what differs; severities follow the scoring matrix of `procvid.difference`."""
+    """Yield what differs; severities follow the scoring matrix of `procvid.types.difference`."""
     if a.action != b.action:
         one_purpose = any({a.action, b.action} <= set(kinds) for kinds in CUTS_AND_HEATS)
         category, severity = ("techniques", 2) if one_purpose else ("actions", 4)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gradio as gr
 from typing_extensions import TypedDict
 
-from procvid.difference import ClipDifferences, Difference
 from procvid.errors import InputError
 from procvid.evaluate.differences.runs import StepDifferences
+from procvid.types.difference import ClipDifferences, Difference
 from procvid.ui.api.typed import endpoint
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.differences import coach_clip, differences_of_runs, differences_of_takes
@@ -15,7 +15,7 @@ from procvid.ui.server.jobs import whole_number
 from procvid.ui.server.visitors import visitor_of
 
 
-class DifferenceAnswer(TypedDict):
+class DifferenceFound(TypedDict):
     """What B does differently from A, such as "diced instead of sliced".
 
     `severity` is from 1 (nearly the same) to 5 (very different). `a_s` and `b_s` are the seconds at which
@@ -42,7 +42,7 @@ class StepDifferenceAnswer(TypedDict):
     b: int
     text: str
     severity: float
-    differences: list[DifferenceAnswer]
+    differences: list[DifferenceFound]
     alike: list[str]
     unseen: list[str]
     notes: list[str]
@@ -68,7 +68,7 @@ class RemarkAnswer(TypedDict):
 
     meaning: str
     why: str
-    difference: DifferenceAnswer
+    difference: DifferenceFound
 
 
 class CoachAnswer(TypedDict):
@@ -158,8 +158,8 @@ def _step(step: StepDifferences) -> StepDifferenceAnswer:
     )
 
 
-def _difference(each: Difference) -> DifferenceAnswer:
-    return DifferenceAnswer(
+def _difference(each: Difference) -> DifferenceFound:
+    return DifferenceFound(
         category=each.category,
         text=each.text,
         severity=each.severity,

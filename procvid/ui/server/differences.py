@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
-from procvid.difference import ClipDifferences
 from procvid.errors import InputError, RunError
 from procvid.evaluate.differences.clips import Comparer
 from procvid.evaluate.differences.coach import Coached, coach
@@ -17,6 +16,7 @@ from procvid.plan.shots import number_of
 from procvid.protocols import CoachReader
 from procvid.settings import PROFILES
 from procvid.types import Plan
+from procvid.types.difference import ClipDifferences
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.takes import list_takes
 from procvid.ui.server.uploads import uploaded
