@@ -154,24 +154,25 @@ def _things(a: SceneReading, b: SceneReading, unsure: list[str]) -> Iterator[Dif
     same_vessel = a.vessel == b.vessel
     if not same_vessel:
         one, two = place_of(a.vessel, a.vessel), place_of(b.vessel, b.vessel)
-        yield _thing("tools", f"{two} instead of {one}", 2, a.vessel, b.vessel)
+        yield _thing("tools", b.vessel, f"{two} instead of {one}", 2, a.vessel, b.vessel)
     shape = _pair("vessel_shape", a, b, unsure)
     if shape and same_vessel:
         one, two = (answer.split(" ", 1)[0] for answer in shape)
-        yield _thing("tools", f"the {b.vessel} is {two} instead of {one}", 2, one, two)
+        yield _thing("tools", b.vessel, f"the {b.vessel} is {two} instead of {one}", 2, one, two)
     if same_vessel:
         yield from _worded("vessel", "tools", (1, 1), b.vessel, a, b, unsure)
     usual = TOOL_OF.get(a.action, "") == a.tool and TOOL_OF.get(b.action, "") == b.tool
     if a.tool != b.tool and not (usual and a.action != b.action):
         text = f"with {_named(b.tool)} instead of {_named(a.tool)}"
-        yield _thing("tools", text, 2, a.tool, b.tool)
+        yield _thing("tools", b.tool or a.tool, text, 2, a.tool, b.tool)
     if a.tool and a.tool == b.tool:
         name = f"handle of the {a.tool}"
         yield from _worded("tool", "tools", (1, 1), name, a, b, unsure)
     yield from _worded("counter", "looks", (4, 2), "counter", a, b, unsure)
     if sides := _pair("side", a, b, unsure):
-        one, two = ("nothing" if side == ABSENT else f"a {side}" for side in sides)
-        yield _thing("looks", f"{two} beside it instead of {one}", 2, *sides)
+        old, new = ("" if side == ABSENT else side for side in sides)
+        one, two = (f"a {side}" if side else "nothing" for side in (old, new))
+        yield _thing("looks", new or old, f"{two} beside it instead of {one}", 2, old, new)
     else:
         yield from _worded("side", "looks", (2, 2), _value(a, "side"), a, b, unsure)
 
@@ -189,7 +190,7 @@ def _worded(
     for part, severity in zip(("colour", "pattern"), severities, strict=True):
         if pair := _pair(f"{thing}_{part}", a, b, unsure):
             one, two = (PATTERN_WORDS.get(answer, answer) for answer in pair)
-            yield _thing(category, f"the {name} is {two} instead of {one}", severity, *pair)
+            yield _thing(category, name, f"the {name} is {two} instead of {one}", severity, *pair)
 
 
 def _pair(
@@ -210,8 +211,10 @@ def _sure(answer: Answered) -> bool:
     return answer.odds >= SURE
 
 
-def _thing(category: Category, text: str, severity: int, a: str, b: str) -> Difference:
-    return Difference(category, text, severity, "", a, b)
+def _thing(
+    category: Category, subject: str, text: str, severity: int, a: str, b: str
+) -> Difference:
+    return Difference(category, text, severity, subject, a, b)
 
 
 def _named(tool: str) -> str:
