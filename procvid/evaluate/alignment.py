@@ -20,7 +20,7 @@ from procvid.evaluate.evidence import (
 )
 from procvid.evaluate.metric import NO_REAL_CLIPS, Metric
 from procvid.evaluate.result import (
-    Direction,
+    RUN_COVERAGE,
     MetricItem,
     Result,
     from_items,
@@ -90,7 +90,7 @@ class FaithfulnessMetric(Metric):
                 items.append(MetricItem(key, None, why or "there is no other text to compare with"))
                 continue
             assert run.captions is not None
-            scores = np.asarray(alignment(run.captions.vectors[clip.number], texts.vectors))
+            scores = alignment(run.captions.vectors[clip.number], texts.vectors)
             own, others = float(scores[0]), scores[1:]
             value = float(np.mean(others < own) + np.mean(others == own) / 2)
             first.append(float(np.all(others < own)))
@@ -189,7 +189,7 @@ class DivergenceMetric(Metric):
     """
 
     group = "standard"
-    direction: Direction = "lower"
+    direction = "lower"
     needs = (CAPTIONS, ENCODER)
 
     def __init__(self) -> None:
@@ -222,8 +222,11 @@ class DivergenceMetric(Metric):
         if len(self._results) < 2 or not self._scores or self._real is None:
             return pooled
         scores = [score for each in self._scores for score in each]
-        result = self._compared(scores, self._real)
-        return replace(result, items=pooled.items, parts={**pooled.parts, **result.parts})
+        result = replace(self._compared(scores, self._real), items=pooled.items)
+        if len(self._scores) == len(self._results):
+            return result
+        coverage = len(self._scores) / len(self._results)
+        return replace(result, parts={**result.parts, RUN_COVERAGE: coverage})
 
     def _compared(self, made: Sequence[float], real: RealAlignments) -> Result:
         if real.unavailable:

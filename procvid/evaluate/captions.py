@@ -25,9 +25,7 @@ NO_TEXT = "the clip has no text"
 NO_WORDS = "the captioner gave no words"
 
 
-def alignment(
-    caption: NDArray[np.float32], texts: NDArray[np.float32]
-) -> NDArray[np.float32] | np.float32:
+def alignment(caption: NDArray[np.float32], texts: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return 2.5 times the cosine of a caption and a text, at least 0.
 
     Args:
@@ -35,9 +33,9 @@ def alignment(
         texts: float32 (D,), or (N, D) for N texts, L2-normalised.
 
     Returns:
-        A number from 0 to 2.5, or (N,).
+        float32 () or (N,), 0 to 2.5.
     """
-    return np.clip(WEIGHT * (texts @ caption), 0, WEIGHT)
+    return np.asarray(np.clip(WEIGHT * (texts @ caption), 0, WEIGHT), np.float32)
 
 
 def caption_of(sampled: SampledClip, parts: EvaluationParts) -> tuple[str, str]:
