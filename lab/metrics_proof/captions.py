@@ -7,19 +7,22 @@ recipes are the real ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
 
-from lab.metrics_proof.faults import run_of
-from lab.metrics_proof.table import WRONG_CLIPS, DoseDone, Row, row_of, toy_of
+from lab.metrics_proof.table import WRONG_CLIPS, DoseDone, planted, row_of, toy_of
+from procvid.errors import UnavailableError
 from procvid.evaluate.events import EvaluationFinished, MetricDone
+from procvid.evaluate.evidence import CAPTIONS, ENCODER
 from procvid.evaluate.gather import EvidenceCache
 from procvid.evaluate.inputs import ClipInput
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.suite import evaluate
-from procvid.protocols import Planner
+from procvid.protocols import Captioner, Planner
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.toykitchen.render import FPS
+from procvid.types import Frames
 
 DOSES = (0.0, 0.1, 0.25, 0.5)
 RECIPES = 16
@@ -30,23 +33,20 @@ FIGURES = ("caption_alignment", "goal_faithfulness", "step_faithfulness")
 SETS = ("alignment_kl", "alignment_chi2")
 
 
-@dataclass(frozen=True)
-class CaptionProof:
-    """The rows of the table, and what the clips and the divergences were.
+class _Counted:
+    """A captioner that counts its captions."""
 
-    Attributes:
-        rows: One for each figure.
-        clips: Number of clips in each dose.
-        real_clips: Number of real clips.
-        captions: Number of captions that the captioner wrote.
-        spreads: Parts of the divergences by dose, by id.
-    """
+    def __init__(self, captioner: Captioner) -> None:
+        self._captioner = captioner
+        self.info = captioner.info
+        self.count = 0
 
-    rows: tuple[Row, ...]
-    clips: int
-    real_clips: int
-    captions: int
-    spreads: dict[str, list[dict[str, float | None]]]
+    def caption(self, frames: Frames, action: str) -> str:
+        self.count += 1
+        return self._captioner.caption(frames, action)
+
+    def rate(self, frames: Frames, caption: str) -> int:
+        return self._captioner.rate(frames, caption)
 
 
 def prove_captions(
@@ -56,7 +56,7 @@ def prove_captions(
     recipes: int = RECIPES,
     doses: Sequence[float] = DOSES,
     first: int = FIRST,
-) -> Iterator[DoseDone | CaptionProof]:
+) -> Iterator[DoseDone | dict[str, Any]]:
     """Plant wrong clips in each dose and measure. A clip is captioned once for all doses.
 
     Args:
@@ -67,8 +67,17 @@ def prove_captions(
         first: Seed of the first recipe.
 
     Yields:
-        `DoseDone` after each dose, then the rows.
+        `DoseDone` after each dose, then the table as a JSON-ready dict. `spreads` are the parts of the
+        divergences by dose, and `captions` is the number of captions that were written.
+
+    Raises:
+        UnavailableError: There is no captioner or no text encoder.
     """
+    if parts.captioner is None or parts.text_encoder is None:
+        kind = CAPTIONS if parts.captioner is None else ENCODER
+        raise UnavailableError(f"The {kind} is missing: {parts.missing.get(kind, 'not built')}")
+    counted = _Counted(parts.captioner)
+    parts = replace(parts, captioner=counted)
     toys = [toy_of(planner, first + k, k, recipes) for k in range(recipes)]
     real = [
         ClipInput(1, frames=other.render(number).frames, fps=FPS, text=step.text)
@@ -78,10 +87,8 @@ def prove_captions(
     cache, judgements = EvidenceCache(), Judgements.of(parts)
     measured: list[dict[str, list[float | None]]] = []
     spreads: dict[str, list[dict[str, float | None]]] = {name: [] for name in SETS}
-    seen: set[bytes] = set()
     for done, dose in enumerate(doses, start=1):
-        runs = [run_of(toy, WRONG_CLIPS.plant(toy, dose), f"recipe {toy.index}") for toy in toys]
-        seen |= {c.frames.tobytes() for run in runs for c in run.clips if c.frames is not None}
+        runs = planted(toys, WRONG_CLIPS.plant, dose)
         values: dict[str, list[float | None]] = {name: [] for name in (*FIGURES, *SETS)}
         for event in evaluate(runs, parts, (*FIGURES, *SETS), judgements, cache, real):
             if isinstance(event, MetricDone) and event.result.metric in FIGURES:
@@ -93,9 +100,20 @@ def prove_captions(
                     spreads[name].append(found["parts"])
         measured.append(values)
         yield DoseDone(done, len(doses), WRONG_CLIPS.fault)
-    rows = tuple(
-        row_of(WRONG_CLIPS.fault, name, f"goes {way}", doses, measured, {})
-        for name, way in WRONG_CLIPS.answers.items()
-    )
-    total = sum(len(toy.clips) for toy in toys)
-    yield CaptionProof(rows, total, len(real), len(seen) + len(real), spreads)
+    rows = []
+    for name, way in WRONG_CLIPS.answers.items():
+        row = row_of(WRONG_CLIPS.fault, name, f"goes {way}", doses, measured, {})
+        # One set has no paired interval; its own interval is in `spreads`.
+        rows.append(row if name in FIGURES else replace(row, change=None, low=None, high=None))
+    yield {
+        "schema_version": 1,
+        "recipes": recipes,
+        "clips": sum(len(toy.clips) for toy in toys),
+        "real_clips": len(real),
+        "captions": counted.count,
+        "doses": list(doses),
+        "backbones": parts.backbones(),
+        "rows": [vars(row) for row in rows],
+        "spreads": spreads,
+        "holds": all(row.holds for row in rows),
+    }
