@@ -33,17 +33,23 @@ FIGURES = ("caption_alignment", "goal_faithfulness", "step_faithfulness")
 SETS = ("alignment_kl", "alignment_chi2")
 
 
-class _Counted:
-    """A captioner that counts its captions."""
+class _Once:
+    """A captioner that describes every clip once and counts its captions."""
 
     def __init__(self, captioner: Captioner) -> None:
         self._captioner = captioner
         self.info = captioner.info
-        self.count = 0
+        self._known: dict[bytes, str] = {}
+
+    @property
+    def count(self) -> int:
+        return len(self._known)
 
     def caption(self, frames: Frames, action: str) -> str:
-        self.count += 1
-        return self._captioner.caption(frames, action)
+        key = frames.tobytes()
+        if key not in self._known:
+            self._known[key] = self._captioner.caption(frames, action)
+        return self._known[key]
 
     def rate(self, frames: Frames, caption: str) -> int:
         return self._captioner.rate(frames, caption)
@@ -76,7 +82,7 @@ def prove_captions(
     if parts.captioner is None or parts.text_encoder is None:
         kind = CAPTIONS if parts.captioner is None else ENCODER
         raise UnavailableError(f"The {kind} is missing: {parts.missing.get(kind, 'not built')}")
-    counted = _Counted(parts.captioner)
+    counted = _Once(parts.captioner)
     parts = replace(parts, captioner=counted)
     toys = [toy_of(planner, first + k, k, recipes) for k in range(recipes)]
     real = [
