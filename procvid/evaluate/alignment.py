@@ -118,7 +118,7 @@ Divergence = Callable[[Shares, Shares], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Spread:
+class DivergenceSpread:
     """A divergence with its 95 % interval, and its value for two sets that were mixed at random."""
 
     value: float
@@ -155,7 +155,7 @@ def chi_square(made: Shares, real: Shares) -> NDArray[np.float64]:
 
 def spread_of(
     made: Counts, real: Counts, divergence: Divergence, *, resamples: int = RESAMPLES, seed: int = 0
-) -> Spread:
+) -> DivergenceSpread:
     """Return a divergence and what it means; the same seed gives the same interval.
 
     The interval is normal: the value plus and minus 1.96 standard deviations of the bootstrap, which
@@ -179,7 +179,7 @@ def spread_of(
     every = made + real
     mixed = rng.multivariate_hypergeometric(every, int(made.sum()), size=resamples)
     floor = float(divergence(smoothed(mixed), smoothed(every - mixed)).mean())
-    return Spread(value, max(0.0, value - reach), value + reach, floor)
+    return DivergenceSpread(value, max(0.0, value - reach), value + reach, floor)
 
 
 class DivergenceMetric(Metric):

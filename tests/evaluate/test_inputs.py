@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from procvid.errors import InputError, RunError
-from procvid.evaluate.inputs import ClipInput, RunInput, clips_input, run_input
+from procvid.evaluate.inputs import ClipInput, RunInput, clips_input, real_clips, run_input
 from procvid.evaluate.metrics import DEFAULT, METRICS, STANDARD, choose_metrics
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.sampling import KEPT_ENDS, MAX_HELD, WINDOW, sample
@@ -121,6 +121,8 @@ def test_one_damaged_reference_is_named_and_the_others_stay(tmp_path):
     assert pan.image is not None and pan.source == "s1"
     assert bowl.image is None and bowl.source == "the reference of the bowl (2.png) cannot be read"
     assert found.notes == ("missing steps: 2", f"step 1: {bowl.source}")
+    real = real_clips([tmp_path / "run", found.clips[0].file])
+    assert [clip.text for clip in real] == [RECIPE.steps[0], ""], "a run brings its texts"
 
 
 def test_one_frame_cannot_move():
