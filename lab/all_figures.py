@@ -67,6 +67,14 @@ FIGURES = (
     Figure("curation", "curate.md", ("python -m lab.curation_proof --out {out} --cut 0.2",)),
     Figure("proof", "metrics.md", ("python -m lab.metrics_proof --out {out}",)),
     Figure(
+        "inverse",
+        "metrics.md",
+        (
+            "procvid evaluate inverse toykitchen --limit 50 --out {out}/objects",
+            "procvid evaluate inverse toykitchen --limit 50 --key-frame frame --out {out}/frame",
+        ),
+    ),
+    Figure(
         "lora",
         "lora.md",
         (
@@ -85,6 +93,7 @@ FIGURES = (
     Figure("fast", "fast.md", ("python -m lab.fast --out {out}",)),
     Figure("takes", "takes.md", ("python -m lab.best_of --out {out}",)),
     Figure("visual_states", "visual_states.md", ("python -m lab.visual_states --out {out}",)),
+    Figure("differences", "differences.md", ("python -m lab.differences --out {out}",)),
 )
 PAGES = tuple(dict.fromkeys(figure.page for figure in FIGURES))
 

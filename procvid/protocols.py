@@ -11,7 +11,6 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from procvid.difference import ClipDifferences, ClipView
 from procvid.types import (
     Clip,
     Conditioning,
@@ -33,6 +32,7 @@ from procvid.types import (
     Vectors,
     Verdict,
 )
+from procvid.types.difference import ClipDifferences, ClipView, ClipWords, PairAnswers
 
 
 @runtime_checkable
@@ -81,6 +81,57 @@ class DifferenceReader(Protocol):
 
         Raises:
             InputError: The reader gave no usable answer about these clips.
+        """
+        ...
+
+
+@runtime_checkable
+class PairWriter(Protocol):
+    """Describes clips, and writes questions about two descriptions (paper as above, S1)."""
+
+    info: ModelInfo
+
+    def describe(self, words: ClipWords) -> str:
+        """Return one sentence on what is done in a clip, and with which objects.
+
+        Raises:
+            InputError: There is no usable description of this clip.
+        """
+        ...
+
+    def compare(
+        self, first: ClipWords, second: ClipWords, descriptions: tuple[str, str]
+    ) -> PairAnswers:
+        """Return what the second clip has instead of the first, with questions.
+
+        Args:
+            first, second: What is known of the clips.
+            descriptions: The sentence that `describe` returned for each.
+
+        Raises:
+            InputError: There is no usable answer about this pair.
+        """
+        ...
+
+
+@runtime_checkable
+class CoachReader(Protocol):
+    """Says which step of a plan a clip shows, and what it does differently from one."""
+
+    info: ModelInfo
+    least_fit: float
+
+    def fits(self, plan: Plan, clip: ClipView) -> tuple[float, ...]:
+        """Return how well the clip fits each step, 0 to 1. It shows none below `least_fit`."""
+        ...
+
+    def against(self, step: StepPlan, clip: ClipView, made: ClipView | None) -> ClipDifferences:
+        """Return what the clip does differently from a step.
+
+        Args:
+            step: The step.
+            clip: The clip, B of the differences.
+            made: The generated clip of the step, for readers that compare pictures.
         """
         ...
 

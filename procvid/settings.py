@@ -200,6 +200,7 @@ READER_CHOICES = ("auto", "tiny", "openai")
 SCENE_READER_CHOICES = ("rules", "openai")
 STEP_FINDER_CHOICES = ("rules", "openai")
 CAPTIONER_CHOICES = ("none", "openai")
+PAIR_WRITER_CHOICES, SEEN_CHOICES = ("rules", "openai"), ("none", "tiny", "openai")
 COLLECTION_FORMATS = ("auto", "folder", "howto100m", "youcook2", "ht-step")
 
 Host = Literal["machine", "space", "zerogpu"]

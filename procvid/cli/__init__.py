@@ -32,6 +32,8 @@ COMMANDS = {
     "direct": "Find or write a recipe for a goal.",
     "detour": "Change a recipe; make anew only the clips that change.",
     "diff": "Say what differs between two clips or runs.",
+    "diffbench": "Score a reader of differences on annotated pairs of clips.",
+    "coach": "Compare your own clip with the recipe of a run.",
     "memory": "Build, search and edit crop stores.",
     "curate": "Make a dataset of clips from instructional videos.",
     "hub": "Publish and pull LoRAs, crop stores and runs on the Hugging Face Hub.",

@@ -40,10 +40,19 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Load the arguments of the command, then parse."""
+        """Load the arguments of the command, or of a command below it, then parse.
+
+        A module's `BELOW` names the modules of commands below it, for a command that has arguments of
+        its own, too: `curate SOURCE` and `curate pairs DATASET`. A folder of such a name is `./pairs`.
+        """
         if self._module:
-            module, self._module = self._module, ""
-            importlib.import_module(module).add_arguments(self)
+            name, self._module = self._module, ""
+            module = importlib.import_module(name)
+            below: Mapping[str, str] = getattr(module, "BELOW", {})
+            if args and args[0] in below:
+                module = importlib.import_module(below[args[0]])
+                self.prog, args = f"{self.prog} {args[0]}", args[1:]
+            module.add_arguments(self)
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:

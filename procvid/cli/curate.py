@@ -22,6 +22,9 @@ from procvid.errors import InputError
 from procvid.settings import CAPTIONER_CHOICES, COLLECTION_FORMATS, STEP_FINDER_CHOICES
 from procvid.wiring.curation import build_tools
 
+BELOW = {"pairs": "procvid.cli.curate_pairs"}
+"""Commands below this one. A source of that name is given as `./pairs`."""
+
 NUMBERS = (
     ("min-iou", 0.5, "a clip matches a step when their times overlap more than this (Algorithm 1)"),
     ("min-iou-begun", 0.2, "or more than this, if it starts near the step and ends after it"),
@@ -34,6 +37,7 @@ NUMBERS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
+    parser.epilog = "`procvid curate pairs DATASET` makes pairs of clips of the same step."
     parser.add_argument(
         "source",
         metavar="SOURCE",

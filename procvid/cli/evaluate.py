@@ -28,6 +28,8 @@ from procvid.storage.lock import output_folder
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 
+BELOW = {"inverse": "procvid.cli.evaluate_inverse"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
@@ -63,6 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_backbones(parser)
     add_judge(parser)
     add_json(parser, "print one event per line as JSON")
+    parser.epilog = (
+        "`procvid evaluate inverse DATASET` makes clips from the captions of a dataset and compares "
+        "them with the originals; see `procvid evaluate inverse --help`."
+    )
     parser.set_defaults(run=evaluate)
 
 

@@ -23,7 +23,7 @@ from procvid.evaluate.ablation_runs import (
     make_and_score,
     run_place,
 )
-from procvid.evaluate.compare import Difference, paired_difference, why_not_comparable
+from procvid.evaluate.compare import PairedDifference, paired_difference, why_not_comparable
 from procvid.evaluate.judgements import Judgements
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.result import Result, finite, mean_of
@@ -302,7 +302,7 @@ def _column(
     known = [value for value in by_recipe(recipes, values) if value is not None]
     mean = mean_of(known)
     deviation = None if mean is None else (sum((v - mean) ** 2 for v in known) / len(known)) ** 0.5
-    difference: Difference | None = None
+    difference: PairedDifference | None = None
     if not alone:
         before = [base["metrics"][name]["value"] for base in bases]
         both = [a is not None and b is not None for a, b in zip(before, values, strict=True)]

@@ -25,7 +25,7 @@ IGNORED = ("generator",)
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """Paired difference between a setting and the base over recipes, or over the items of one.
 
     Attributes:
@@ -48,7 +48,7 @@ def paired_difference(
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Difference:
+) -> PairedDifference:
     """Return the paired difference with a bootstrap interval; the same seed gives the same interval.
 
     Args:
@@ -64,16 +64,16 @@ def paired_difference(
     pairs = [(a, b) for a, b in zip(base, other, strict=True) if a is not None and b is not None]
     null_share = 1 - len(pairs) / len(base) if base else 0.0
     if not pairs:
-        return Difference(None, None, None, 0, null_share)
+        return PairedDifference(None, None, None, 0, null_share)
     differences = np.array([b - a for a, b in pairs])
     rng = np.random.default_rng(seed)
     drawn = rng.integers(len(differences), size=(resamples, len(differences)))
     low, high = np.percentile(differences[drawn].mean(axis=1), [2.5, 97.5])
     mean = float(differences.mean())
-    return Difference(mean, float(low), float(high), len(pairs), null_share)
+    return PairedDifference(mean, float(low), float(high), len(pairs), null_share)
 
 
-def few_pairs_difference(base: Sequence[float], other: Sequence[float]) -> Difference:
+def few_pairs_difference(base: Sequence[float], other: Sequence[float]) -> PairedDifference:
     """Return the paired difference with Student's interval; no interval below `MIN_PAIRS`.
 
     It is for the joints or steps of one recipe. A bootstrap over so few pairs is too narrow.
@@ -87,13 +87,13 @@ def few_pairs_difference(base: Sequence[float], other: Sequence[float]) -> Diffe
     differences = np.array([b - a for a, b in zip(base, other, strict=True)])
     n = len(differences)
     if n == 0:
-        return Difference(None, None, None, 0, 0.0)
+        return PairedDifference(None, None, None, 0, 0.0)
     mean = float(differences.mean())
     if n < MIN_PAIRS:
-        return Difference(mean, None, None, n, 0.0)
+        return PairedDifference(mean, None, None, n, 0.0)
     quantile = T_975[min(n - 1, len(T_975)) - 1]
     reach = quantile * float(differences.std(ddof=1)) / n**0.5
-    return Difference(mean, mean - reach, mean + reach, n, 0.0)
+    return PairedDifference(mean, mean - reach, mean + reach, n, 0.0)
 
 
 def why_not_comparable(base: Mapping[str, Any], other: Mapping[str, Any]) -> str:

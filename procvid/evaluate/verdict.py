@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from procvid.evaluate.compare import Difference, few_pairs_difference, why_not_comparable
+from procvid.evaluate.compare import PairedDifference, few_pairs_difference, why_not_comparable
 from procvid.evaluate.metrics import METRICS, title_of
 from procvid.evaluate.result import Result
 
@@ -44,7 +44,7 @@ class Contest:
 
     metric: str
     values: tuple[float, float]
-    difference: Difference
+    difference: PairedDifference
     better: int | None
 
     @property
@@ -75,7 +75,7 @@ def contests(runs: Sequence[Mapping[str, Any]]) -> list[Contest]:
         first, second = (result.value for result in results)
         if first is None or second is None:
             continue
-        difference = _paired(*results) if fair else Difference(None, None, None, 0, 0.0)
+        difference = _paired(*results) if fair else PairedDifference(None, None, None, 0, 0.0)
         better = _better(results[0].direction, difference)
         if better is not None and not _deserved(name, runs[better], runs[1 - better]):
             better = None
@@ -92,7 +92,7 @@ def why_not_compared(runs: Sequence[Mapping[str, Any]]) -> str:
     return f"The videos are {why}." if why else ""
 
 
-def _paired(one: Result, other: Result) -> Difference:
+def _paired(one: Result, other: Result) -> PairedDifference:
     first, second = (_by_key(result) for result in (one, other))
     keys = [key for key in first if key in second]
     return few_pairs_difference([first[key] for key in keys], [second[key] for key in keys])
@@ -106,7 +106,7 @@ def _by_key(result: Result) -> dict[str, float]:
     return values if abs(float(np.mean(list(values.values()))) - result.value) < 1e-4 else {}
 
 
-def _better(direction: str, difference: Difference) -> int | None:
+def _better(direction: str, difference: PairedDifference) -> int | None:
     if difference.low is None or difference.high is None:
         return None
     if difference.low <= 0 <= difference.high:
@@ -185,7 +185,7 @@ def _jumps(result: Result) -> dict[str, float]:
     return {item.key: float(item.facts["jump"]) for item in result.items if "jump" in item.facts}
 
 
-def _in_words(means: tuple[float, float], difference: Difference, *, agreed: bool) -> str:
+def _in_words(means: tuple[float, float], difference: PairedDifference, *, agreed: bool) -> str:
     """Return the sentence.
 
     Args:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import pickle
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,9 +26,11 @@ def fetch_checkpoint(url: str) -> Path:
     name, host = url.rpartition("/")[2], urlsplit(url).netloc
     file = Path(torch.hub.get_dir()) / "checkpoints" / name
     try:
-        torch.hub.load_state_dict_from_url(
-            url, map_location="cpu", progress=False, check_hash=True, weights_only=True
-        )
+        # torch prints the address on stdout, which would break JSON output.
+        with contextlib.redirect_stdout(sys.stderr):
+            torch.hub.load_state_dict_from_url(
+                url, map_location="cpu", progress=False, check_hash=True, weights_only=True
+            )
     except OSError as error:
         raise UnavailableError(
             f"The weights {name} are not on this machine, and {host} cannot be reached.",

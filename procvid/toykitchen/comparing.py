@@ -1,6 +1,6 @@
 """What differs between two clips of the toy kitchen, by what was read in each.
 
-Severities follow the scoring matrix of `procvid.difference`: the colour of a tool or a vessel is nearly
+Severities follow the scoring matrix of `procvid.types.difference`: the colour of a tool or a vessel is nearly
 the same (1), another thing for the same purpose, another cut, another size or a small detail is 2, an
 added food 3, another food of another kind, another method or another phase of cooking 4.
 """
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from procvid.difference import Category, ClipDifferences, Difference, by_category
 from procvid.toykitchen.reading import ABSENT, Answered, FoodRead, SceneReading
 from procvid.toykitchen.scene import PRODUCES, TOOL_OF
+from procvid.toykitchen.words import place_of
+from procvid.types.difference import Category, ClipDifferences, Difference, by_category
 
 SURE = 0.6
 """Probability from which an answer counts. Measured by `python -m lab.differences`."""
@@ -27,6 +28,7 @@ PAST = {
 METHODS = (("peel", "slice", "dice", "mash"), ("fry", "boil", "bake"), ("stir", "mix"))
 """Actions for one purpose: they differ in technique."""
 
+PLACING = ("add", "serve")
 METHOD_SEVERITIES = (2, 4, 2)
 PHASES = (
     ("peel", "slice", "dice", "mix", "mash"),
@@ -54,7 +56,7 @@ def compared(a: SceneReading, b: SceneReading) -> ClipDifferences:
 
 
 def _action(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
-    if a.action == b.action:
+    if a.action == b.action or (_places(a) and _places(b) and a.vessel != b.vessel):
         return
     done_a, done_b = PAST[a.action], PAST[b.action]
     if a.tool != b.tool:
@@ -63,6 +65,11 @@ def _action(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
     category, severity = _kind(a.action, b.action)
     text = f"{done_b} instead of {done_a}"
     yield Difference(category, text, severity, "action", a.action, b.action, _when(a), _when(b))
+
+
+def _places(reading: SceneReading) -> bool:
+    """Return True if a food is put somewhere; serving is what one does with a plate."""
+    return reading.action in PLACING
 
 
 def _kind(a: str, b: str) -> tuple[Category, int]:
@@ -146,24 +153,26 @@ def _things(a: SceneReading, b: SceneReading, unsure: list[str]) -> Iterator[Dif
     """Yield differences of vessel, tool, counter and the object beside the vessel."""
     same_vessel = a.vessel == b.vessel
     if not same_vessel:
-        yield _thing("tools", f"in a {b.vessel} instead of a {a.vessel}", 2, a.vessel, b.vessel)
+        one, two = place_of(a.vessel, a.vessel), place_of(b.vessel, b.vessel)
+        yield _thing("tools", b.vessel, f"{two} instead of {one}", 2, a.vessel, b.vessel)
     shape = _pair("vessel_shape", a, b, unsure)
     if shape and same_vessel:
         one, two = (answer.split(" ", 1)[0] for answer in shape)
-        yield _thing("tools", f"the {b.vessel} is {two} instead of {one}", 2, one, two)
+        yield _thing("tools", b.vessel, f"the {b.vessel} is {two} instead of {one}", 2, one, two)
     if same_vessel:
         yield from _worded("vessel", "tools", (1, 1), b.vessel, a, b, unsure)
     usual = TOOL_OF.get(a.action, "") == a.tool and TOOL_OF.get(b.action, "") == b.tool
     if a.tool != b.tool and not (usual and a.action != b.action):
         text = f"with {_named(b.tool)} instead of {_named(a.tool)}"
-        yield _thing("tools", text, 2, a.tool, b.tool)
+        yield _thing("tools", b.tool or a.tool, text, 2, a.tool, b.tool)
     if a.tool and a.tool == b.tool:
         name = f"handle of the {a.tool}"
         yield from _worded("tool", "tools", (1, 1), name, a, b, unsure)
     yield from _worded("counter", "looks", (4, 2), "counter", a, b, unsure)
     if sides := _pair("side", a, b, unsure):
-        one, two = ("nothing" if side == ABSENT else f"a {side}" for side in sides)
-        yield _thing("looks", f"{two} beside it instead of {one}", 2, *sides)
+        old, new = ("" if side == ABSENT else side for side in sides)
+        one, two = (f"a {side}" if side else "nothing" for side in (old, new))
+        yield _thing("looks", new or old, f"{two} beside it instead of {one}", 2, old, new)
     else:
         yield from _worded("side", "looks", (2, 2), _value(a, "side"), a, b, unsure)
 
@@ -181,7 +190,7 @@ def _worded(
     for part, severity in zip(("colour", "pattern"), severities, strict=True):
         if pair := _pair(f"{thing}_{part}", a, b, unsure):
             one, two = (PATTERN_WORDS.get(answer, answer) for answer in pair)
-            yield _thing(category, f"the {name} is {two} instead of {one}", severity, *pair)
+            yield _thing(category, name, f"the {name} is {two} instead of {one}", severity, *pair)
 
 
 def _pair(
@@ -202,8 +211,10 @@ def _sure(answer: Answered) -> bool:
     return answer.odds >= SURE
 
 
-def _thing(category: Category, text: str, severity: int, a: str, b: str) -> Difference:
-    return Difference(category, text, severity, "", a, b)
+def _thing(
+    category: Category, subject: str, text: str, severity: int, a: str, b: str
+) -> Difference:
+    return Difference(category, text, severity, subject, a, b)
 
 
 def _named(tool: str) -> str:

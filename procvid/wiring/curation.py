@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 from procvid.data.stages import Tools
 from procvid.errors import InputError
 from procvid.machine import use_one_thread
-from procvid.protocols import Captioner, StepFinder
-from procvid.settings import CAPTIONER_CHOICES, STEP_FINDER_CHOICES, read_environment
-from procvid.wiring.evaluation import build_shot_detector
-from procvid.wiring.run import check_key, openai_client
+from procvid.protocols import Captioner, PairWriter, SceneReader, StepFinder
+from procvid.settings import (
+    CAPTIONER_CHOICES,
+    PAIR_WRITER_CHOICES,
+    SEEN_CHOICES,
+    STEP_FINDER_CHOICES,
+    TINY,
+    read_environment,
+)
+from procvid.wiring.evaluation import build_shot_detector, build_tiny_reader
+from procvid.wiring.run import build_scene_reader, check_key, openai_client
 
 if TYPE_CHECKING:
     from procvid.models.meter import Meter
@@ -67,6 +74,35 @@ def build_captioner(wanted: str) -> Captioner | None:
             return OpenAICaptioner(client, meter)
         case _:
             raise _unknown("captioner", wanted, CAPTIONER_CHOICES)
+
+
+def build_pair_writer(wanted: str) -> PairWriter:
+    """Build the writer of descriptions and questions. Raises as `build_tools`."""
+    match wanted:
+        case "rules":
+            from procvid.models.pair_writers.rules import RulesPairWriter
+
+            return RulesPairWriter()
+        case "openai":
+            client, meter = _service("pair writer", "Use --writer rules, which asks no service.")
+            from procvid.models.pair_writers.openai import OpenAIPairWriter
+
+            return OpenAIPairWriter(client, meter)
+        case _:
+            raise _unknown("pair writer", wanted, PAIR_WRITER_CHOICES)
+
+
+def build_object_reader(wanted: str) -> SceneReader | None:
+    """Build what names the objects of a clip; None for "none". Raises as `build_tools`."""
+    match wanted:
+        case "none":
+            return None
+        case "tiny":
+            return build_tiny_reader(TINY)
+        case "openai":
+            return build_scene_reader("openai")
+        case _:
+            raise _unknown("reader of objects", wanted, SEEN_CHOICES)
 
 
 def _service(part: str, hint: str) -> tuple[OpenAIClient, Meter]:

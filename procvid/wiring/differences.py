@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.differences.clips import Comparer
 from procvid.evaluate.known_world import KnownWorld
-from procvid.protocols import Detector
-from procvid.settings import READER_CHOICES, Profile, read_environment
+from procvid.protocols import CoachReader, Detector
+from procvid.settings import READER_CHOICES, TINY, Profile, read_environment
 from procvid.types import Image
 from procvid.wiring.evaluation import build_frame_encoder, build_known_world, build_tiny_reader
 from procvid.wiring.run import check_key, openai_client
 from procvid.wiring.stores import build_detector, build_embedder
+
+if TYPE_CHECKING:
+    from procvid.models.difference_readers.openai_vision import OpenAIDifferenceReader
+    from procvid.models.meter import Meter
+    from procvid.models.openai_client import OpenAIClient
 
 HINT = "Use --reader tiny, which knows the toy kitchen and asks no service."
 
@@ -30,32 +36,55 @@ def build_comparer(profile: Profile, reader: str = "auto") -> Comparer:
         ServiceError: "openai" without an API key.
         UnavailableError: The reader's files are missing.
     """
+    if not _is_embedded(profile, reader):
+        return Comparer(_vision(profile, _asking()))
+    from procvid.models.difference_readers.tiny import TinyDifferenceReader
+
+    network = build_tiny_reader(TINY)
+    return Comparer(TinyDifferenceReader(network.scene, network.info), _toy_world())
+
+
+def build_coach(profile: Profile, reader: str = "auto") -> tuple[Comparer, CoachReader]:
+    """Build what compares a clip with the steps of a plan, and the check of which clips it reads.
+
+    Args and errors are those of `build_comparer`.
+    """
+    if not _is_embedded(profile, reader):
+        from procvid.models.coaches.openai_vision import OpenAICoach
+
+        client, meter = _asking()
+        vision = _vision(profile, (client, meter))
+        return Comparer(vision), OpenAICoach(client, meter, vision)
+    from procvid.models.coaches.tiny import TinyCoach
+
+    network = build_tiny_reader(TINY)
+    return build_comparer(profile, reader), TinyCoach(network.scene, network.info)
+
+
+def _is_embedded(profile: Profile, reader: str) -> bool:
     if reader not in READER_CHOICES:
         raise InputError(
             f"There is no reader {reader[:40]!r}.", f"Choose one of {', '.join(READER_CHOICES)}."
         )
-    if reader == "tiny" or (reader == "auto" and profile.fixed_vocabulary):
-        return _embedded(profile)
-    return _vision(profile)
+    return reader == "tiny" or (reader == "auto" and profile.fixed_vocabulary)
 
 
-def _embedded(profile: Profile) -> Comparer:
-    from procvid.models.difference_readers.tiny import TinyDifferenceReader
-
-    network = build_tiny_reader(profile)
-    world = build_known_world(profile, build_frame_encoder(profile))
-    return Comparer(TinyDifferenceReader(network.scene, network.info), world)
+def _toy_world() -> KnownWorld | None:
+    return build_known_world(TINY, build_frame_encoder(TINY))
 
 
-def _vision(profile: Profile) -> Comparer:
+def _asking() -> tuple[OpenAIClient, Meter]:
     environment = read_environment()
     check_key(environment, "reader", HINT)
-    from procvid.models.difference_readers.openai_vision import OpenAIDifferenceReader
     from procvid.models.meter import Meter
 
-    client = openai_client(environment, hint=HINT)
-    meter = Meter(environment.openai_budget)
-    return Comparer(OpenAIDifferenceReader(client, meter, _Grounding(profile)))
+    return openai_client(environment, hint=HINT), Meter(environment.openai_budget)
+
+
+def _vision(profile: Profile, asking: tuple[OpenAIClient, Meter]) -> OpenAIDifferenceReader:
+    from procvid.models.difference_readers.openai_vision import OpenAIDifferenceReader
+
+    return OpenAIDifferenceReader(*asking, _Grounding(profile))
 
 
 class _Grounding:

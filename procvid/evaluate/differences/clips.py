@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from procvid.difference import ClipDifferences, ClipView
 from procvid.errors import UnavailableError
 from procvid.evaluate.inputs import ClipInput
 from procvid.evaluate.known_world import KnownWorld
@@ -15,6 +14,7 @@ from procvid.evaluate.sampling import SampledClip, sample
 from procvid.media.image import resize
 from procvid.protocols import DifferenceReader
 from procvid.types import Frames
+from procvid.types.difference import ClipDifferences, ClipView
 
 NUM_CHECKED = 8
 """Frames of a clip by which it is decided whether the models know its world."""

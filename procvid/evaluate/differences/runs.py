@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from procvid.difference import ClipDifferences
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.differences.clips import Comparer
 from procvid.evaluate.inputs import ClipInput, RunInput
 from procvid.types import Recipe
+from procvid.types.difference import ClipDifferences
 
 
 @dataclass(frozen=True)

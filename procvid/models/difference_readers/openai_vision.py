@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 from typing import Any
 
-from procvid.difference import Category, ClipDifferences, ClipView, Difference, by_category
 from procvid.errors import InputError
 from procvid.media.image import fit_within
 from procvid.models.meter import Meter
@@ -20,6 +19,7 @@ from procvid.models.openai_client import NoUsableAnswerError, OpenAIClient, Ques
 from procvid.plan.cast import Answer, clean_name, clean_words
 from procvid.plan.prompts import read_prompt
 from procvid.types import Image, ModelInfo
+from procvid.types.difference import Category, ClipDifferences, ClipView, Difference, by_category
 
 NUM_FRAMES = 4
 MAX_SIDE_PX = 512

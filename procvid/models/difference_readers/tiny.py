@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from procvid.difference import ClipDifferences, ClipView
 from procvid.toykitchen.comparing import compared
 from procvid.toykitchen.reading import SceneReading
 from procvid.types import Frames, ModelInfo
+from procvid.types.difference import ClipDifferences, ClipView
 
 NUM_FRAMES = 9
 

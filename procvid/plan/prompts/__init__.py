@@ -23,6 +23,9 @@ PromptName = Literal[
     "dish_steps",
     "watched",
     "differences",
+    "pair_description",
+    "pair_questions",
+    "which_step",
 ]
 
 

@@ -7,11 +7,31 @@ downloads every value under such a key.
 
 from __future__ import annotations
 
-from procvid.ui.api import detour, evaluating, export, library, memories, reading, running, takes
+from procvid.ui.api import (
+    detour,
+    differing,
+    evaluating,
+    export,
+    library,
+    memories,
+    reading,
+    running,
+    takes,
+)
 from procvid.ui.server.context import AppContext
 
 
 def mount(context: AppContext) -> None:
     """Add the endpoints to the enclosing Blocks."""
-    for subject in (reading, memories, running, takes, library, evaluating, export, detour):
+    for subject in (
+        reading,
+        memories,
+        running,
+        takes,
+        library,
+        evaluating,
+        export,
+        detour,
+        differing,
+    ):
         subject.mount(context)

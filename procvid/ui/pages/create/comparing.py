@@ -6,6 +6,7 @@ then both play in one frame, with a sentence about the jumps between their clips
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -13,11 +14,14 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import ProcvidError
+from procvid.evaluate.differences.runs import StepDifferences
 from procvid.ui import markup
 from procvid.ui.browser import REMEMBER_PAIR
+from procvid.ui.differences import run_words
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.shared import AT_ONCE, QUIET, SOON, PageState, Update
 from procvid.ui.server.context import AppContext
+from procvid.ui.server.differences import differences_of_runs
 from procvid.ui.server.guard import for_the_page, guarded
 from procvid.ui.server.stream import RunView
 from procvid.ui.server.twins import asked_runs, exists, has_memory, make_twin, measured, sides
@@ -35,6 +39,8 @@ class CompareParts:
 
     Attributes:
         start: The button.
+        differ: Says in words what differs.
+        words: What differs.
         stop: Stops the twin that is made.
         note: Progress of the twin, and then the sentence.
         both: The two videos.
@@ -44,6 +50,8 @@ class CompareParts:
     """
 
     start: gr.Button
+    differ: gr.Button
+    words: gr.HTML
     stop: gr.Button
     note: gr.HTML
     both: gr.HTML
@@ -54,17 +62,30 @@ class CompareParts:
     @property
     def outputs(self) -> list[Any]:
         """The components that `show` and `clear` fill."""
-        return [self.stop, self.note, self.both, self.timer, self.pair, self.seen]
+        return [
+            self.differ,
+            self.words,
+            self.stop,
+            self.note,
+            self.both,
+            self.timer,
+            self.pair,
+            self.seen,
+        ]
 
 
 def build() -> CompareParts:
     """Lay out the button and the place of the two videos."""
     start = gr.Button("Compare without memory", size="sm", elem_classes="pv-compare")
     both = wipe()
+    differ = gr.Button("What differs, in words", size="sm", visible=False)
+    words = gr.HTML()
     note = gr.HTML()
     stop = gr.Button("Stop", variant="stop", size="sm", visible=False)
     timer = gr.Timer(POLL_S, active=False)
-    return CompareParts(start, stop, note, both, timer, gr.State(("", "")), gr.State(None))
+    return CompareParts(
+        start, differ, words, stop, note, both, timer, gr.State(("", "")), gr.State(None)
+    )
 
 
 def wire(
@@ -86,6 +107,16 @@ def wire(
     def poll_twin(pair: tuple[str, str], seen: Any) -> Update:
         return show(context, parts, pair, seen)
 
+    def say(pair: tuple[str, str], request: gr.Request | None = None) -> Iterator[Update]:
+        context.allowance.spend(visitor_of(request), "evaluations")
+        run, twin = pair
+        first, second = (twin, run) if has_memory(context, run) else (run, twin)
+        steps: list[StepDifferences] = []
+        for step in differences_of_runs(context, first, second):
+            steps.append(step)
+            yield {parts.words: run_words(steps, done=False)}
+        yield {parts.words: run_words(steps, done=True)}
+
     def stop_twin(pair: tuple[str, str]) -> Any:
         context.worker.stop(pair[1])
         return gr.Button("Stopping…", interactive=False)
@@ -103,6 +134,7 @@ def wire(
         None, compared, None, js=REMEMBER_PAIR, api_visibility="private"
     )
     parts.timer.tick(guarded(poll_twin), [parts.pair, parts.seen], parts.outputs, **AT_ONCE)
+    parts.differ.click(guarded(say), parts.pair, [parts.words], **SOON)
     parts.stop.click(guarded(stop_twin), parts.pair, parts.stop, **AT_ONCE)
     state.run_id.change(
         guarded(follow_run),
@@ -121,6 +153,8 @@ def clear(parts: CompareParts) -> Update:
     """Show no comparison."""
     return {
         parts.both: "",
+        parts.differ: gr.Button(visible=False),
+        parts.words: "",
         parts.note: "",
         parts.stop: gr.Button(visible=False),
         parts.timer: gr.Timer(active=False),
@@ -156,6 +190,7 @@ def show(context: AppContext, parts: CompareParts, pair: tuple[str, str], seen: 
     frame = wipe_html(*sides(context, run, twin), width=run.width, height=run.height)
     shown: Update = {
         parts.note: jumps(sentence),
+        parts.differ: gr.Button(visible=True),
         parts.stop: gr.Button(visible=False),
         parts.timer: gr.Timer(active=sentence is None),
         parts.pair: pair,

@@ -17,6 +17,7 @@ from procvid.ui.markup import file_url
 from procvid.ui.pages.create import (
     change_panel,
     comparing,
+    cook_along,
     player,
     run_markup,
     take_away,
@@ -73,6 +74,7 @@ class ReviewStep:
         shown: The HTML that the page shows; only what changes is sent.
         change: The panel that changes the recipe.
         film: The panel of the film to take away.
+        coach: The panel that compares a visitor's own clip.
         compare: The comparison with a twin, below the player.
     """
 
@@ -86,12 +88,21 @@ class ReviewStep:
     shown: gr.State
     change: change_panel.ChangePanel
     film: take_away.TakeAway
+    coach: cook_along.CookAlong
     compare: comparing.CompareParts
 
     @property
     def outputs(self) -> list[Any]:
         """The components that `show_review` fills."""
-        return [self.status, self.video, self.board, self.notes, self.shown, *self.film.outputs]
+        return [
+            self.status,
+            self.video,
+            self.board,
+            self.notes,
+            self.shown,
+            *self.film.outputs,
+            *self.coach.outputs,
+        ]
 
 
 def build(tab: gr.Tab) -> ReviewStep:
@@ -103,6 +114,7 @@ def build(tab: gr.Tab) -> ReviewStep:
     board = pressable(script=scripts, apply_default_css=False)
     change = change_panel.build("Make this video", "primary")
     film = take_away.build()
+    coach = cook_along.build()
     return ReviewStep(
         tab,
         status,
@@ -114,6 +126,7 @@ def build(tab: gr.Tab) -> ReviewStep:
         shown=gr.State(()),
         change=change,
         film=film,
+        coach=coach,
         compare=compare,
     )
 
@@ -188,6 +201,7 @@ def wire(context: AppContext, state: PageState, video: VideoStep, step: ReviewSt
         None, step.parcel, None, js=DOWNLOAD, api_visibility="private"
     )
     take_away.wire(context, state, step.film, DOWNLOAD)
+    cook_along.wire(context, state, step.coach)
 
 
 def _do(
@@ -221,6 +235,7 @@ def _gone(step: ReviewStep) -> Update:
         **dict.fromkeys((step.video, step.board, step.notes), ""),
         step.shown: (),
         **take_away.hide(step.film),
+        **cook_along.hide(step.coach),
     }
 
 
@@ -263,7 +278,9 @@ def show_review(
         part: html for (part, html), old in zip(drawn.items(), known, strict=True) if html != old
     }
     # The choices of the film stay as they are while the video is the same.
-    offered = take_away.offer(step.film, view) if step.video in changed else {}
+    offered: Update = {}
+    if step.video in changed:
+        offered = {**take_away.offer(step.film, view), **cook_along.offer(step.coach, view)}
     return {**changed, step.shown: tuple(drawn.values()), **offered}
 
 

@@ -16,12 +16,15 @@ from procvid.errors import InputError, ProcvidError
 from procvid.run.preferences import may_train
 from procvid.run.takes import Take, score_words
 from procvid.types import Slot
+from procvid.ui.differences import take_words
 from procvid.ui.pages.create.references_step import without
 from procvid.ui.pages.create.run_markup import clip_player, reference_url
 from procvid.ui.pages.create.run_options import MAX_RANDOM_SEED
 from procvid.ui.pages.picture import SUFFIXES
 from procvid.ui.pressed import Press, button
 from procvid.ui.server.context import AppContext
+from procvid.ui.server.differences import differences_of_takes
+from procvid.ui.server.guard import for_the_page
 from procvid.ui.server.jobs import whole_number
 from procvid.ui.server.redo import MAX_PROMPT_CHARS, changes_of_take, read_changes, redo
 from procvid.ui.server.stream import RunView, StepView
@@ -196,6 +199,8 @@ def panel(context: AppContext, view: RunView, opened: Opened) -> str:
     except ProcvidError:
         takes = []
     pair = _pair(takes, opened)
+    if pair and opened.why != "chosen":
+        pair += _words(context, view.run_id, takes, opened)
     form = _form(context, step, next((take for take in takes if take.current), None))
     if pair:
         form = f'<details data-keep="again-{step.number}"><summary>Redo again</summary>{form}</details>'
@@ -240,6 +245,16 @@ def _pair(takes: Sequence[Take], opened: Opened) -> str:
     figures = _big(other, "Old" if redone else "", keep_other)
     figures += _big(current, "New" if redone else "In the video", keep_current)
     return f'<p role="status">{lead}</p><div class="pv-takepair">{figures}</div>'
+
+
+def _words(context: AppContext, run_id: str, takes: Sequence[Take], opened: Opened) -> str:
+    """Return what the take in the video does differently from the other one, in words."""
+    current = _current(takes)
+    try:
+        found = differences_of_takes(context, run_id, opened.step, opened.other, current)
+    except ProcvidError as error:
+        return f'<p class="pv-small">{escape(for_the_page(error))}</p>'
+    return take_words(found)
 
 
 def _big(take: Take, label: str, buttons: str) -> str:

@@ -9,15 +9,18 @@ from typing import Any
 import gradio as gr
 
 from procvid.errors import ProcvidError
+from procvid.evaluate.differences.runs import StepDifferences
 from procvid.evaluate.metrics import DEFAULT, METRICS, title_of
 from procvid.evaluate.scores import REPORT, SCORES, TABLE
 from procvid.ui.browser import LIST
+from procvid.ui.differences import run_words
 from procvid.ui.events import ON_GPU, QUIET, Updates
-from procvid.ui.markup import empty
+from procvid.ui.markup import empty, note
 from procvid.ui.pages.evaluate import markup, picker
 from procvid.ui.pages.library.layout import read_minutes
 from procvid.ui.pressed import pressable, read_press
 from procvid.ui.server.context import AppContext
+from procvid.ui.server.differences import differences_of_runs
 from procvid.ui.server.evaluating import (
     EvaluationView,
     inputs_of,
@@ -25,7 +28,7 @@ from procvid.ui.server.evaluating import (
     read_metrics,
     stream_evaluation,
 )
-from procvid.ui.server.guard import guarded
+from procvid.ui.server.guard import for_the_page, guarded
 from procvid.ui.server.twins import sides
 from procvid.ui.wipe import wipe, wipe_html
 
@@ -68,6 +71,7 @@ class RunPicker:
 class EvaluationWidgets:
     """The components that show an evaluation."""
 
+    words: gr.HTML
     rows: gr.HTML
     downloads: dict[str, gr.DownloadButton]
     plots: list[gr.Plot]
@@ -75,7 +79,7 @@ class EvaluationWidgets:
     @property
     def all(self) -> list[Any]:
         """Return all components."""
-        return [self.rows, *self.downloads.values(), *self.plots]
+        return [self.words, self.rows, *self.downloads.values(), *self.plots]
 
 
 def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState, tab: gr.Tab) -> None:
@@ -134,7 +138,9 @@ def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState, tab: 
         titles = picker.names_of(picker.choosable(context, ids))
         inputs = inputs_of(context, ids, files or [], recipe or "", titles)
         metrics, models = read_metrics(names), read_backbones(models)
-        yield {w.rows: markup.score_rows(EvaluationView(metrics))} | _cleared(w)
+        yield {w.rows: markup.score_rows(EvaluationView(metrics)), w.words: ""} | _cleared(w)
+        if len(ids) == 2:
+            yield from ({w.words: text} for text in _in_words(context, ids))
         for view, _ in stream_evaluation(context, inputs, metrics, models):
             updates = {w.rows: markup.score_rows(view)}
             yield updates if view.scores is None else updates | _finished(w, view)
@@ -225,7 +231,22 @@ def _both(context: AppContext, chosen: list[str]) -> str:
         return ""
 
 
+def _in_words(context: AppContext, ids: list[str]) -> Iterator[str]:
+    """Yield what the second run does differently, as each step is compared."""
+    steps: list[StepDifferences] = []
+    try:
+        for step in differences_of_runs(context, ids[0], ids[1]):
+            steps.append(step)
+            yield run_words(steps, done=False)
+    except ProcvidError as error:
+        # The metrics need no reader of differences.
+        yield note(for_the_page(error))
+    else:
+        yield run_words(steps, done=True)
+
+
 def _result_widgets() -> EvaluationWidgets:
+    words = gr.HTML()
     rows = gr.HTML(empty(NOTHING))
     with gr.Row():
         downloads = {
@@ -235,7 +256,7 @@ def _result_widgets() -> EvaluationWidgets:
     for _ in range(2):
         with gr.Row():
             plots += [gr.Plot(visible=False, show_label=False) for _ in range(2)]
-    return EvaluationWidgets(rows, downloads, plots)
+    return EvaluationWidgets(words, rows, downloads, plots)
 
 
 def _cleared(w: EvaluationWidgets) -> Updates:

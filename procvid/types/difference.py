@@ -119,6 +119,42 @@ class ClipDifferences:
         return sum(self.severity_in(each) for each in CATEGORIES) / len(CATEGORIES)
 
 
+QuestionKind = Literal["difference", "which", "same action"]
+"""The kinds of questions about a pair (paper, S1): what differs, which clip, and yes or no."""
+
+
+@dataclass(frozen=True)
+class PairQuestion:
+    """A question about two clips, which it calls video 1 and video 2, with its answer."""
+
+    kind: QuestionKind
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class PairAnswers:
+    """Differences of two described clips, and questions about them."""
+
+    differences: tuple[Difference, ...]
+    questions: tuple[PairQuestion, ...]
+
+
+@dataclass(frozen=True)
+class ClipWords:
+    """What is known of a clip in words.
+
+    Attributes:
+        narration: The step, as said or annotated.
+        caption: What a vision model saw, or "".
+        objects: Names of things that a detector or reader found in it.
+    """
+
+    narration: str
+    caption: str = ""
+    objects: tuple[str, ...] = ()
+
+
 def published_score(severity: float) -> float:
     """Return a severity on the published scale, on which 1 is very different and 5 nearly identical."""
     return LEAST_SEVERE + MOST_SEVERE - severity

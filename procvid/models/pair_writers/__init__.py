@@ -1,0 +1,1 @@
+"""Adapters that describe clips and write questions about pairs of them."""
