@@ -154,7 +154,7 @@ class Captioner(Protocol):
     info: ModelInfo
 
     def caption(self, frames: Frames, action: str) -> str:
-        """Describe uint8 (T, H, W, 3) RGB frames in at most 80 words; `action` is the speech."""
+        """Describe uint8 (T, H, W, 3) RGB frames in at most 80 words; `action` is the speech, or ""."""
         ...
 
     def rate(self, frames: Frames, caption: str) -> int:
@@ -200,6 +200,17 @@ class TextImageScorer(Embedder, Protocol):
     @property
     def logit_scale(self) -> float:
         """Return the learned factor of the cosines before a softmax (about 100 for CLIP)."""
+        ...
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """Embeds texts of several sentences, so that two of them can be compared."""
+
+    info: ModelInfo
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """Return float32 (N, D), L2-normalised. Raise UnavailableError if the model is missing."""
         ...
 
 

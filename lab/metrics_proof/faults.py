@@ -17,7 +17,7 @@ from procvid.media.keying import foreground_mask
 from procvid.toykitchen.brush import blend
 from procvid.toykitchen.foods import FOODS
 from procvid.toykitchen.identity import RGB, VESSELS, ToyKitchen, random_kitchen
-from procvid.toykitchen.recipes import ToyRecipe
+from procvid.toykitchen.recipes import HELD_OUT, ToyRecipe, random_recipe
 from procvid.toykitchen.render import FPS, Rendered, render
 from procvid.toykitchen.scene import PRODUCES, Scene
 from procvid.types import BoxXYXY, Frames, Image, Plan, Recipe
@@ -145,6 +145,26 @@ def wrong_dish(toy: Toy, dose: float) -> list[Frames]:
         rng = np.random.default_rng([toy.recipe.seed, 5])
         last = toy.scenes[-1].showing(str(rng.choice(others)), "whole")
         frames[-1] = render(last, toy.recipe.kitchen).frames
+    return frames
+
+
+def wrong_clips(toy: Toy, dose: float) -> list[Frames]:
+    """Show a step of another recipe in a share of the clips of all recipes together.
+
+    A clip that is wrong in one dose is the same in every larger one.
+    """
+    frames = truth(toy)
+    order = toy.order(9, list(range(len(frames))))
+    for rank, step in enumerate(order):
+        if (rank + (toy.index + 0.5) / toy.count) / len(order) >= dose:
+            continue
+        rng = np.random.default_rng([toy.recipe.seed, step, 10])
+        true = toy.scenes[step]
+        other = true
+        while (other.action, other.food_name) == (true.action, true.food_name):
+            scenes = random_recipe(HELD_OUT + int(rng.integers(10**6, 2 * 10**6))).steps
+            other = scenes[int(rng.integers(len(scenes)))].scene
+        frames[step] = render(other, toy.recipe.kitchen).frames
     return frames
 
 

@@ -131,6 +131,20 @@ CLAIMS = (
     ),
 )
 
+WRONG_CLIPS = Claim(
+    "wrong clips",
+    faults.wrong_clips,
+    {
+        "caption_alignment": "down",
+        "goal_faithfulness": "down",
+        "step_faithfulness": "down",
+        "alignment_kl": "up",
+        "alignment_chi2": "up",
+    },
+    (),
+)
+"""The claim of the metrics of captions, measured in doses of its own (`lab.metrics_proof.captions`)."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -202,7 +216,7 @@ def prove(
     if not 2 <= recipes <= MAX_RECIPES:
         raise InputError(f"{recipes} recipes prove nothing.", f"Choose 2 to {MAX_RECIPES}.")
     seeds = range(first, first + recipes)
-    toys = [_toy(planner, seed, k, recipes) for k, seed in enumerate(seeds)]
+    toys = [toy_of(planner, seed, k, recipes) for k, seed in enumerate(seeds)]
     measure = _Measure(parts, Judgements.of(parts), recipes)
     total = (len(claims) + len(tricks)) * (len(doses) - 1) + recipes + 3
     base = measure(planted(toys, faults.drawn_again, 0.0))
@@ -239,7 +253,7 @@ def prove(
             done += 1
             yield DoseDone(done, total, name)
         judged = [each for each in CORRECTED if (name, each) not in BLIND]
-        rows += [_row(name, each, WINS_NOT, doses, measured, noise) for each in judged]
+        rows += [row_of(name, each, WINS_NOT, doses, measured, noise) for each in judged]
     yield {
         "schema_version": 1,
         "recipes": recipes,
@@ -253,7 +267,8 @@ def prove(
     }
 
 
-def _toy(planner: Planner, seed: int, index: int, count: int) -> Toy:
+def toy_of(planner: Planner, seed: int, index: int, count: int) -> Toy:
+    """Return the recipe of a seed with its plan and true clips; number `index` of `count`."""
     recipe = random_recipe(seed)
     steps = tuple(step.text for step in recipe.steps)
     clips = tuple(recipe.render(number + 1) for number in range(len(steps)))
@@ -296,15 +311,15 @@ def _rows(
 ) -> list[Row]:
     rows = []
     for name, way in claim.answers.items():
-        rows.append(_row(claim.fault, name, f"goes {way}", doses, measured, noise))
+        rows.append(row_of(claim.fault, name, f"goes {way}", doses, measured, noise))
     for name in claim.leaves:
-        rows.append(_row(claim.fault, name, "stays", doses, measured, noise))
+        rows.append(row_of(claim.fault, name, "stays", doses, measured, noise))
     for name in claim.must_not_win:
-        rows.append(_row(claim.fault, name, WINS_NOT, doses, measured, noise))
+        rows.append(row_of(claim.fault, name, WINS_NOT, doses, measured, noise))
     return rows
 
 
-def _row(
+def row_of(
     fault: str,
     name: str,
     claim: str,
@@ -312,6 +327,7 @@ def _row(
     measured: Sequence[Figures],
     noise: Mapping[str, float],
 ) -> Row:
+    """Return one figure under one fault, from its values by recipe at each dose."""
     nothing = [None] * len(measured[0][name])
     by_dose = [figures.get(name, nothing) for figures in measured]
     values = tuple(mean_of(each) for each in by_dose)

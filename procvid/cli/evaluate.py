@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics",
         metavar="A,B",
-        help="metric ids, all, or standard for clip_score, lpips, fid and fvd (default: all)",
+        help="metric ids, all, or standard for the metrics of other work (default: all)",
     )
     parser.add_argument(
         "--real",
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="real clips to compare with, for fid and fvd",
+        help="real clips to compare with: files, folders, run folders; NAME.txt is the text of a clip",
     )
     add_profile(parser)
     add_backbones(parser)

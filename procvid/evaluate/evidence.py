@@ -27,6 +27,9 @@ FRAMES, CLIP, SHOTS, OBJECTS, SCENE, JUDGE = (
 LPIPS, INCEPTION, VIDEO = "LPIPS", "Inception", "video network"
 """Kinds of evidence that only the standard metrics need."""
 
+CAPTIONS, ENCODER = "captioner", "text encoder"
+"""Kinds of evidence that only the metrics of captions need."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
@@ -101,6 +104,8 @@ class ClipEvidence:
         first_image, last_image: For the film strip, at most 160 px wide.
         joint_images: First and last frame for the comparison at joints, 256x256 px.
         set_features: float32 (n, D) by kind of evidence, for comparison with real clips.
+        caption: What the captioner saw, without knowing the step; or empty.
+        uncaptioned: Why the captioner gave no caption for this clip, or empty.
     """
 
     number: int
@@ -123,6 +128,8 @@ class ClipEvidence:
     unread: str = ""
     joint_images: tuple[Image, Image] | None = None
     set_features: Mapping[str, Vectors] = field(default_factory=dict)
+    caption: str = ""
+    uncaptioned: str = ""
     planned: int = 0
     num_pictures: int | None = None
     resting: bool = False
@@ -131,7 +138,7 @@ class ClipEvidence:
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """Texts and their CLIP vectors, the right one first; `vectors` is float32 (N, D)."""
+    """Texts and their vectors, the right one first; `vectors` is float32 (N, D), L2-normalised."""
 
     texts: tuple[str, ...]
     vectors: Vectors
@@ -144,6 +151,36 @@ class SetEvidence:
     real: Vectors
     made: Vectors
     distance: Callable[[Vectors, Vectors], float]
+
+
+@dataclass(frozen=True, eq=False)
+class CaptionEvidence:
+    """Captions and the texts of the recipe, all embedded by the text encoder.
+
+    Attributes:
+        vectors: float32 (D,) of each caption, L2-normalised, by step number.
+        steps: All steps of the recipe.
+        goal: The finished dish, followed by other dishes; None if the judge named none.
+    """
+
+    vectors: Mapping[int, NDArray[np.float32]]
+    steps: Texts
+    goal: Texts | None = None
+
+
+@dataclass(frozen=True)
+class RealAlignments:
+    """How well the captions of real clips fit the texts of these clips.
+
+    Attributes:
+        scores: One for each clip with a text and a caption, 0 to 2.5.
+        lost: Why the others have none, with their number, by reason.
+        unavailable: Why no clip could be scored because a model is missing, or empty.
+    """
+
+    scores: tuple[float, ...] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
+    unavailable: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +197,9 @@ class RunEvidence:
         logit_scale: Logit scale of CLIP.
         joint_distances: LPIPS by the number of the clip after the joint.
         sets: Features of these and of real clips, by kind of evidence; empty without real clips.
+        captions: Captions of the clips; None if they are not needed or there are none.
+        real_alignments: Captions and scores of the real clips, computed by the first call; None
+            without real clips.
         backbones: "id revision" by kind of evidence.
         missing: Reason why a kind of evidence is not available, by kind.
         limited: Kinds of evidence whose models know only some clips.
@@ -176,6 +216,8 @@ class RunEvidence:
     logit_scale: float = 1.0
     joint_distances: Mapping[int, float] = field(default_factory=dict)
     sets: Mapping[str, SetEvidence] = field(default_factory=dict)
+    captions: CaptionEvidence | None = None
+    real_alignments: Callable[[], RealAlignments] | None = None
     backbones: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     limited: frozenset[str] = frozenset()

@@ -16,15 +16,19 @@ from numpy.typing import NDArray
 
 from procvid.errors import InputError, ServiceError, UnavailableError
 from procvid.evaluate.cache import MAX_CLIPS, Recent, VectorCache
+from procvid.evaluate.captions import caption_of
 from procvid.evaluate.credit import RESTING
 from procvid.evaluate.evidence import (
+    CAPTIONS,
     CLIP,
+    ENCODER,
     FRAMES,
     JUDGE,
     LPIPS,
     OBJECTS,
     SCENE,
     SHOTS,
+    CaptionEvidence,
     ClipEvidence,
     RunEvidence,
     Sighting,
@@ -43,7 +47,7 @@ from procvid.evaluate.states import judge_states
 from procvid.evaluate.vectors import unit
 from procvid.media.image import crop_on_white, resize
 from procvid.storage.files import sha256_of
-from procvid.types import Detection, Image, PlannedObject, SceneObject
+from procvid.types import Detection, Image, PlannedObject, Recipe, SceneObject
 
 CLIP_FRAMES = 8
 """Frames per clip for CLIP, spread over the clip (paper, section 3.3)."""
@@ -115,7 +119,7 @@ class Gatherer:
         if reading is None:
             reading = self._read(clip)
             # Do not cache a reading during which a backbone failed.
-            if key == self._key(clip) and not reading[0].unread:
+            if key == self._key(clip) and not _failed(reading[0]):
                 self._cache.clips.put(key, reading)
         evidence = replace(reading[0], number=clip.number)
         self._clips.append(evidence)
@@ -150,6 +154,12 @@ class Gatherer:
         if vectors is not None:
             evidence = replace(evidence, clip_vectors=vectors[:-1], last_clip_vector=vectors[-1])
         sightings = ask(OBJECTS, lambda: self._sightings(clip, sampled))
+        caption = uncaptioned = ""
+        if evidence.text and self._encodes(evidence.text):
+            caption, uncaptioned = ask(CAPTIONS, lambda: caption_of(sampled, self._parts)) or (
+                "",
+                "",
+            )
         scene, unread = ask(SCENE, lambda: self._scene(sampled)) or ((), "")
         features = {
             kind: self._try(kind, partial(set_features, sampled, self._parts, kind))
@@ -159,6 +169,8 @@ class Gatherer:
             evidence,
             sightings=sightings or (),
             unread=unread,
+            caption=caption,
+            uncaptioned=uncaptioned,
             joint_images=joint_images(sampled) if self._wants(LPIPS) else None,
             set_features={kind: each for kind, each in features.items() if each is not None},
         )
@@ -200,7 +212,7 @@ class Gatherer:
         note = self._judgements.take_note() if self._judgements is not None else ""
         recipe, scorer = self._run.recipe, self._parts.scorer
         steps = self._try(CLIP, lambda: self._texts(recipe.steps)) if recipe else None
-        notes = [note, self._limits_note()]
+        notes = [note, self._limits_note(), self._captions_note()]
         scale = self._try(CLIP, lambda: scorer.logit_scale) if scorer else None
         distances = self._try(LPIPS, lambda: joint_distances(clips, self._parts))
         sets = self._real.sets(clips)
@@ -214,13 +226,22 @@ class Gatherer:
             shot_probabilities=probabilities,
             logit_scale=scale or 1.0,
             joint_distances=distances or {},
+            captions=self._try(ENCODER, self._captions),
             sets=sets,
+            real_alignments=self._real.alignments,
             backbones=self._parts.backbones(),
             missing=dict(self._missing),
             limited=self._limited,
             why_limited="" if self._parts.world is None else self._parts.world.why,
             notes=tuple(filter(None, notes)),
         )
+
+    def _captions_note(self) -> str:
+        lost = {clip.number: clip.uncaptioned for clip in self._clips if clip.uncaptioned}
+        if not lost:
+            return ""
+        verb = "has" if len(lost) == 1 else "have"
+        return f"{clips_in_words(list(lost))} {verb} no caption: {'; '.join(set(lost.values()))}"
 
     def _limits_note(self) -> str:
         world = self._parts.world
@@ -385,11 +406,45 @@ class Gatherer:
             return None
         return self._texts(self._judgements.dishes(recipe))
 
+    def _encodes(self, text: str) -> bool:
+        """Return True if the text encoder works; it is asked before the captioner does its work."""
+        if not self._wants(CAPTIONS):
+            return False
+        return self._try(ENCODER, lambda: self._long_texts([text])) is not None
+
+    def _captions(self) -> CaptionEvidence | None:
+        recipe = self._run.recipe
+        captioned = [clip for clip in self._clips if clip.caption]
+        if recipe is None or not captioned:
+            return None
+        vectors = self._long_texts([clip.caption for clip in captioned]).vectors
+        dishes = self._try(JUDGE, lambda: self._dishes(recipe))
+        return CaptionEvidence(
+            {clip.number: vector for clip, vector in zip(captioned, vectors, strict=True)},
+            self._long_texts(recipe.steps),
+            None if dishes is None else self._long_texts(dishes),
+        )
+
+    def _dishes(self, recipe: Recipe) -> tuple[str, ...]:
+        assert self._judgements is not None
+        return self._judgements.dishes(recipe)
+
+    def _long_texts(self, texts: Sequence[str]) -> Texts:
+        encoder = self._parts.text_encoder
+        assert encoder is not None
+        vectors = self._cache.text_vectors(encoder.info, texts, encoder.embed_texts)
+        return Texts(tuple(texts), vectors)
+
     def _texts(self, texts: Sequence[str]) -> Texts:
         scorer = self._parts.scorer
         assert scorer is not None
         vectors = self._cache.text_vectors(scorer.info, texts, scorer.embed_texts)
         return Texts(tuple(texts), vectors)
+
+
+def _failed(evidence: ClipEvidence) -> bool:
+    """Return True if a model gave no usable answer about a clip and may be asked again."""
+    return bool(evidence.unread or evidence.uncaptioned)
 
 
 def _has_size(detection: Detection) -> bool:

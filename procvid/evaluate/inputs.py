@@ -11,7 +11,7 @@ from procvid.errors import InputError, RunError
 from procvid.media.image import load_image
 from procvid.media.video import read_metadata
 from procvid.plan.shots import cut_into_shots
-from procvid.run.folder import CLIP, RunFolder, read_run
+from procvid.run.folder import CLIP, RUN, RunFolder, read_run
 from procvid.settings import user_path
 from procvid.types import Frames, Image, Plan, Recipe
 
@@ -19,6 +19,8 @@ MAX_CLIPS = 200
 MAX_REAL_CLIPS = 5000
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 MAX_SCALE = 8
+TEXT_SUFFIX = ".txt"
+MAX_TEXT_CHARS = 2000
 
 AS_SHOTS = "The {} clips are read as the shots of the recipe's {} steps."
 
@@ -46,6 +48,7 @@ class ClipInput:
         fps: Frame rate of `frames`.
         scale: Whole factor by which the frames were enlarged when the file was written.
         references: The crops that conditioned the clip.
+        text: Text of a real clip, or empty. The texts of a run are those of its recipe.
     """
 
     number: int
@@ -54,6 +57,7 @@ class ClipInput:
     fps: float = 0.0
     scale: int = 1
     references: tuple[Reference, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,18 +185,30 @@ def clips_input(
 
 
 def real_clips(paths: Sequence[Path]) -> tuple[ClipInput, ...]:
-    """Return real clips to compare with: files, and the videos directly inside folders.
+    """Return real clips to compare with: files, the videos directly inside folders, and run folders.
+
+    The text of a clip is that of its step in a run folder. For other clips it is the content of the
+    file with the same name and the suffix .txt, if there is one.
 
     Raises:
-        InputError: A path is missing or not a video, or there are too many clips or only one.
+        InputError: A path is missing or not a video, there are too many clips or only one, or a text
+            cannot be read.
+        RunError: A run folder has no finished clip.
     """
     files: list[Path] = []
+    texts: dict[int, str] = {}
     for path in map(user_path, paths):
         if not path.exists():
             raise InputError(
                 f"{str(path)!r} does not exist.", "Give files of real clips, or their folder."
             )
-        if path.is_dir():
+        if (path / RUN).is_file():
+            run = run_input(path)
+            for clip in run.clips:
+                assert clip.file is not None
+                texts[len(files)] = run.text(clip.number)
+                files.append(clip.file)
+        elif path.is_dir():
             files += sorted(f for f in path.iterdir() if f.suffix.lower() in VIDEO_SUFFIXES)
         else:
             files.append(path)
@@ -203,7 +219,29 @@ def real_clips(paths: Sequence[Path]) -> tuple[ClipInput, ...]:
         )
     for file in files:
         _check_video(file)
-    return tuple(ClipInput(n, file, scale=_scale(file)) for n, file in enumerate(files, start=1))
+    return tuple(
+        ClipInput(
+            number,
+            file,
+            scale=_scale(file),
+            text=texts[number - 1] if number - 1 in texts else _text_beside(file),
+        )
+        for number, file in enumerate(files, start=1)
+    )
+
+
+def _text_beside(file: Path) -> str:
+    """Return the text in the .txt file beside a clip, in one line; "" without such a file."""
+    beside = file.with_suffix(TEXT_SUFFIX)
+    if not beside.is_file():
+        return ""
+    try:
+        with beside.open(encoding="utf-8") as opened:
+            return " ".join(opened.read(MAX_TEXT_CHARS).split())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The text {beside.name!r} of a real clip cannot be read.", "Save it as UTF-8 text."
+        ) from error
 
 
 def _check_video(file: Path) -> None:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from procvid.evaluate.evidence import CLIP, FRAMES, JUDGE, LPIPS, OBJECTS, SCENE, SHOTS
+from procvid.evaluate.evidence import (
+    CAPTIONS,
+    CLIP,
+    ENCODER,
+    FRAMES,
+    JUDGE,
+    LPIPS,
+    OBJECTS,
+    SCENE,
+    SHOTS,
+)
 from procvid.evaluate.known_world import KnownWorld
 from procvid.protocols import (
+    Captioner,
     Detector,
     FrameDistance,
     FrameEncoder,
@@ -15,6 +26,7 @@ from procvid.protocols import (
     SceneReader,
     SetDistance,
     ShotDetector,
+    TextEncoder,
     TextImageScorer,
 )
 
@@ -28,6 +40,7 @@ class EvaluationParts:
         frame_encoder, scorer, shot_detector, detector, scene_reader, judge: See the protocols.
         missing: Reason why a backbone is unavailable, by kind of evidence.
         frame_distance, set_distances: For the standard metrics; the latter by kind of evidence.
+        captioner, text_encoder: For the metrics of captions.
         stand_in: Answers where the judge gives no usable answer; None if the judge needs none.
         strict_judge: If True, a judge error that only a person can fix (a wrong key, no quota) ends the
             evaluation; if False, the stand-in answers.
@@ -46,6 +59,8 @@ class EvaluationParts:
     missing: Mapping[str, str] = field(default_factory=dict)
     frame_distance: FrameDistance | None = None
     set_distances: Mapping[str, SetDistance] = field(default_factory=dict)
+    captioner: Captioner | None = None
+    text_encoder: TextEncoder | None = None
     stand_in: Judge | None = None
     strict_judge: bool = False
     world: KnownWorld | None = None
@@ -62,6 +77,8 @@ class EvaluationParts:
             SCENE: self.scene_reader,
             JUDGE: self.judge,
             LPIPS: self.frame_distance,
+            CAPTIONS: self.captioner,
+            ENCODER: self.text_encoder,
             **self.set_distances,
         }
         return {

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
 from procvid.errors import UnavailableError
-from procvid.evaluate.evidence import ClipEvidence, SetEvidence
+from procvid.evaluate.captions import real_alignments
+from procvid.evaluate.evidence import ClipEvidence, RealAlignments, SetEvidence
 from procvid.evaluate.inputs import ClipInput
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.sampling import SampledClip, sample
@@ -82,6 +83,15 @@ class RealClips:
                 except UnavailableError as error:
                     self.missing[kind] = error.message
         return {kind: np.concatenate(found[kind]) for kind in self.kinds}
+
+    @property
+    def alignments(self) -> Callable[[], RealAlignments] | None:
+        """Function that returns the scores of the real clips; None without real clips."""
+        return (lambda: self._alignments) if self._clips else None
+
+    @cached_property
+    def _alignments(self) -> RealAlignments:
+        return real_alignments(self._clips, self._parts)
 
     def sets(self, clips: Sequence[ClipEvidence]) -> dict[str, SetEvidence]:
         """Return the features of a run's clips together with the real ones, by kind."""

@@ -41,7 +41,7 @@ def evaluate(
         metrics: Ids of metrics. Default: `DEFAULT`.
         judgements: The judge with its stored answers. Default: a new one.
         cache: Evidence by content, shared between evaluations.
-        real: Real clips to compare with, for FID and FVD.
+        real: Real clips to compare with, for FID, FVD and the divergences of `caption_alignment`.
 
     Yields:
         `EvaluationStarted`, `ClipRead` for each clip, `EvaluationWarned` when the stand-in answered for

@@ -101,6 +101,18 @@ DINO_VIT_S_16 = HubModel(
 )
 """21.7 million parameters in float32."""
 
+MPNET = HubModel(
+    "sentence-transformers/all-mpnet-base-v2",
+    "e8c3b32edf5434bc2275fc9bab85f82640a19130",
+    (
+        *("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+        *("vocab.txt", "model.safetensors"),
+    ),
+    438_700_000,
+    {"model.safetensors": "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"},
+)
+"""A sentence encoder, 768 wide, Apache 2.0."""
+
 PINS = (
     PHANTOM_1_3B_WEIGHTS,
     PHANTOM_14B_WEIGHTS,
@@ -108,5 +120,6 @@ PINS = (
     CLIP_VIT_B_32,
     GROUNDING_DINO_TINY,
     DINO_VIT_S_16,
+    MPNET,
 )
 """All of them."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.evidence import (
+    CAPTIONS,
     CLIP,
+    ENCODER,
     FRAMES,
     INCEPTION,
     JUDGE,
@@ -24,6 +26,7 @@ from procvid.evaluate.parts import EvaluationParts
 from procvid.machine import asset_folder, generator_folder
 from procvid.plan.variants import EVERYTHING, Choices
 from procvid.protocols import (
+    Captioner,
     Detector,
     FrameDistance,
     FrameEncoder,
@@ -31,6 +34,7 @@ from procvid.protocols import (
     SceneReader,
     SetDistance,
     ShotDetector,
+    TextEncoder,
     TextImageScorer,
 )
 from procvid.settings import (
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from procvid.models.scene_readers.tiny import TinyReader
 
 __all__ = [
+    "build_clip_captioner",
     "build_evaluation",
     "build_frame_distance",
     "build_frame_encoder",
@@ -59,6 +64,7 @@ __all__ = [
     "build_known_world",
     "build_scorer",
     "build_shot_detector",
+    "build_text_encoder",
     "build_tiny_reader",
     "build_video_network",
     "build_watching_reader",
@@ -137,6 +143,10 @@ def build_evaluation(
         missing=missing,
         frame_distance=have(LPIPS, build_frame_distance) if standard else None,
         set_distances=distances,
+        captioner=have(CAPTIONS, lambda: build_clip_captioner(profile, meter))
+        if standard
+        else None,
+        text_encoder=have(ENCODER, lambda: build_text_encoder(profile)) if standard else None,
         stand_in=None if asked is rules else rules,
         strict_judge=judge == "openai",
         world=world,
@@ -214,7 +224,7 @@ def build_known_world(profile: Profile, encoder: FrameEncoder | None) -> KnownWo
         raise UnavailableError("The frame encoder is missing.")
     folder = read_environment().assets_folder / "calibration"
     fit, limit = read_world(folder, world_stem(encoder.info), encoder.info)
-    kinds = frozenset({FRAMES, CLIP, OBJECTS, SCENE})
+    kinds = frozenset({FRAMES, CLIP, OBJECTS, SCENE, CAPTIONS})
     describe = encoder.describe_textures
     return KnownWorld(encoder.info, describe, fit, limit, kinds, WORLD_NAME, PUBLISHED)
 
@@ -324,6 +334,48 @@ def build_watching_reader(profile: Profile, meter: Meter | None = None) -> Scene
 
     hint = "The metrics that need no scene reader still run."
     return OpenAISceneReader(openai_client(environment, hint=hint), meter)
+
+
+def build_clip_captioner(profile: Profile, meter: Meter | None = None) -> Captioner:
+    """Build what describes a clip without knowing its step.
+
+    Args:
+        profile: With a fixed vocabulary its own reader describes, else a vision model.
+        meter: Counts the requests; by default a new one with the environment's budget.
+
+    Raises:
+        UnavailableError: There is none; the message names what is missing.
+    """
+    if profile.fixed_vocabulary:
+        from procvid.models.captioners.tiny import TinyCaptioner
+
+        reader = build_tiny_reader(profile)
+        return TinyCaptioner(reader.scene, reader.info)
+    environment = read_environment()
+    meter = meter or _meter(environment)
+    if meter is None:
+        raise UnavailableError(
+            "Describing clips of real footage needs a vision model, and neither OPENAI_API_KEY "
+            "nor OPENAI_BASE_URL is set.",
+            "Set one of them; the other metrics still run.",
+        )
+    from procvid.models.captioners.openai_vision import OpenAICaptioner
+
+    hint = "The metrics that need no captions still run."
+    return OpenAICaptioner(openai_client(environment, hint=hint), meter)
+
+
+def build_text_encoder(profile: Profile) -> TextEncoder:
+    """Build what compares captions and texts; a published encoder is downloaded at first use.
+
+    Raises:
+        UnavailableError: The profile's files are missing.
+    """
+    if profile.bundled:
+        return build_scorer(profile)
+    from procvid.models.text_encoders.mpnet import MpnetTextEncoder
+
+    return MpnetTextEncoder()
 
 
 def build_judge(profile: Profile, wanted: str = "rules", meter: Meter | None = None) -> Judge:

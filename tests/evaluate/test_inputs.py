@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from procvid.errors import InputError, RunError
-from procvid.evaluate.inputs import ClipInput, RunInput, clips_input, run_input
+from procvid.evaluate.inputs import ClipInput, RunInput, clips_input, real_clips, run_input
 from procvid.evaluate.metrics import DEFAULT, METRICS, STANDARD, choose_metrics
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.sampling import KEPT_ENDS, MAX_HELD, WINDOW, sample
@@ -121,6 +121,8 @@ def test_one_damaged_reference_is_named_and_the_others_stay(tmp_path):
     assert pan.image is not None and pan.source == "s1"
     assert bowl.image is None and bowl.source == "the reference of the bowl (2.png) cannot be read"
     assert found.notes == ("missing steps: 2", f"step 1: {bowl.source}")
+    real = real_clips([tmp_path / "run", found.clips[0].file])
+    assert [clip.text for clip in real] == [RECIPE.steps[0], ""], "a run brings its texts"
 
 
 def test_one_frame_cannot_move():
@@ -166,7 +168,8 @@ def test_an_unknown_metric_is_named(wanted):
 
 def test_all_metrics_are_the_default():
     assert choose_metrics(None) == choose_metrics("all") == DEFAULT
-    assert choose_metrics("standard") == STANDARD == ("clip_score", "lpips", "fid", "fvd")
+    assert choose_metrics("standard") == STANDARD
+    assert STANDARD[:5] == ("clip_score", "lpips", "fid", "fvd", "caption_alignment")
     assert choose_metrics("all,standard") == tuple(METRICS)
     assert choose_metrics("copy_paste, dino_l2") == ("copy_paste", "dino_l2")
 

@@ -7,13 +7,16 @@ import importlib.metadata
 import numpy as np
 import pytest
 import torch
-from transformers import ViTConfig, ViTModel
+from transformers import MPNetConfig, MPNetModel, MPNetTokenizerFast, ViTConfig, ViTModel
 
 from procvid.errors import UnavailableError
+from procvid.evaluate.evidence import CAPTIONS
 from procvid.media.video import stream_frames
 from procvid.models.frame_encoders.dino import DinoFrameEncoder
+from procvid.models.text_encoders.mpnet import MpnetTextEncoder
 from procvid.protocols import FrameEncoder, SceneReader, ShotDetector, TextImageScorer
 from procvid.settings import PHANTOM_1_3B, TINY
+from procvid.storage.pins import MPNET
 from procvid.toykitchen.dataset import random_clip
 from procvid.toykitchen.recipes import HELD_OUT
 from procvid.wiring import evaluation as wiring_evaluation
@@ -67,6 +70,35 @@ def test_dino_reads_the_published_pickle_of_tensors(tmp_path):
     vectors = encoder.embed_frames(toy(0)[:2])
     assert vectors.shape == (2, 12) and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert torch.equal(encoder._model.embeddings.cls_token.cpu(), weights["embeddings.cls_token"])
+
+
+def test_captions_of_real_footage_need_a_service_and_a_published_encoder(monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    parts = wiring_evaluation.build_evaluation(PHANTOM_1_3B, standard=True)
+    assert "needs a vision model" in parts.missing[CAPTIONS]
+    assert parts.text_encoder is not None and parts.text_encoder.info.revision == MPNET.revision
+    with pytest.raises(UnavailableError, match="all-mpnet-base-v2 is not complete in the cache"):
+        parts.text_encoder.embed_texts(["a"])
+
+
+def test_the_sentence_encoder_takes_the_mean_over_the_tokens(tmp_path):
+    """A tiny model with random weights, in the files of the pinned commit."""
+    words = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", "<mask>", "slice", "the", "carrot"]
+    MPNetTokenizerFast({word: k for k, word in enumerate(words)}).save_pretrained(tmp_path)
+    config = MPNetConfig(
+        vocab_size=len(words), hidden_size=12, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=24, max_position_embeddings=400,
+    )  # fmt: skip
+    MPNetModel(config, add_pooling_layer=False).save_pretrained(tmp_path)
+    encoder = MpnetTextEncoder(tmp_path)
+    vectors = encoder.embed_texts(["slice the carrot", "carrot", "carrot " * 500])
+    assert vectors.shape == (3, 12) and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert encoder.embed_texts([]).shape == (0, 12)
+    tokenizer, model = encoder._loaded
+    states = model(**tokenizer("carrot", return_tensors="pt").to(model.device)).last_hidden_state
+    mean = states[0].mean(0).cpu().numpy()
+    assert np.allclose(vectors[1], mean / np.linalg.norm(mean), atol=1e-5), "padding counts nothing"
 
 
 @pytest.fixture(scope="module")

@@ -240,3 +240,19 @@ def test_the_command_takes_real_clips(tmp_path, capsys, toy):
     assert "does not exist" in capsys.readouterr().err
     assert main([*command, "--real", str(tmp_path)]) == 0
     assert "clip_score" in capsys.readouterr().out
+
+
+def test_the_embedded_reader_describes_toy_clips(toy):
+    from dataclasses import replace
+
+    parts = wiring_evaluation.build_evaluation(TINY, standard=True)
+    chosen = ["caption_alignment", "goal_faithfulness", "step_faithfulness", "alignment_kl"]
+    real = [replace(clip, text=toy.text(clip.number)) for clip in toy.clips]
+    *_, last = evaluate([toy], parts, chosen, real=real)
+    metrics = last.scores["summary"]
+    assert metrics["caption_alignment"]["value"] > 1.5
+    assert metrics["step_faithfulness"]["n"] == 2
+    assert metrics["goal_faithfulness"]["value"] > 0.5
+    assert "2 scores against 2 of real clips" in metrics["alignment_kl"]["state"]
+    assert "tiny_reader" in metrics["caption_alignment"]["backbone"]
+    assert metrics["caption_alignment"]["items"][0]["note"].startswith("Close view: ")

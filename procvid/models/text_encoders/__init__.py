@@ -1,0 +1,1 @@
+"""Adapters that embed long texts."""
