@@ -93,7 +93,11 @@ FIGURES = (
     Figure("fast", "fast.md", ("python -m lab.fast --out {out}",)),
     Figure("takes", "takes.md", ("python -m lab.best_of --out {out}",)),
     Figure("visual_states", "visual_states.md", ("python -m lab.visual_states --out {out}",)),
-    Figure("differences", "differences.md", ("python -m lab.differences --out {out}",)),
+    Figure(
+        "differences",
+        "differences.md",
+        ("python -m lab.differences --out {out}", "python -m lab.coached --out {out} --clips 210"),
+    ),
 )
 PAGES = tuple(dict.fromkeys(figure.page for figure in FIGURES))
 
