@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gradio_client import Client
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 
 from procvid.errors import InputError, ProcvidError, RunError
 from procvid.events import ClipReady, Conditioned, Progress, RunFinished, RunStarted, TakeReady
@@ -261,3 +262,37 @@ def test_the_endpoint_lists_and_keeps_takes(
     assert [take["number"] for take in gone["takes"]] == numbers[1:]
     take = list_takes(context, redone, 2)[0]
     assert str(context.runs_folder) not in str({**take_json(take), "clip": 0, "references": 0})
+
+
+def test_takes_runs_and_an_own_clip_are_compared_in_words(
+    context: AppContext, redone: str, client: Client
+) -> None:
+    takes = list_takes(context, redone, 2)
+    current = next(take.number for take in takes if take.current)
+    other = next(take.number for take in takes if not take.current)
+    asked = {"step": 2, "take": other, "other_take": current, "api_name": "/diff"}
+    (pair,) = client.predict(redone, **asked)["steps"]
+    assert (pair["a"], pair["b"]) == (other, current) and 1 <= pair["severity"] <= 5
+    (again, _) = client.predict(redone, other=redone, api_name="/diff")["steps"]
+    assert again["differences"] == [] and again["notes"] == ["Both clips are the same."]
+    shown = panel(context, context.view_of(redone), Opened(2, other=other))
+    assert "What differs, in words: severity" in shown
+    clip = list_takes(context, redone, 1)[0].clip
+    found = client.predict(redone, handle_file(str(clip)), step="1", api_name="/coach")
+    assert found["step"] == "1" and len(found["guesses"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "No other run and no step is given"),
+        ({"other": "0" * 16}, "no run"),
+        ({"step": 2, "take": 98, "other_take": 99}, "no take 98"),
+        ({"other": "x", "step": 1}, "Both a run and a step are given"),
+    ],
+)
+def test_a_comparison_of_nothing_is_refused(
+    redone: str, client: Client, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(AppError, match=said):
+        client.predict(redone, **given, api_name="/diff")

@@ -79,7 +79,7 @@ class EvaluationWidgets:
     @property
     def all(self) -> list[Any]:
         """Return all components."""
-        return [self.words, self.rows, *self.downloads.values(), *self.plots]
+        return [self.rows, *self.downloads.values(), *self.plots, self.words]
 
 
 def build(context: AppContext, page: gr.Blocks, compared: gr.BrowserState, tab: gr.Tab) -> None:
