@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -284,3 +285,8 @@ def test_the_tiny_captioner_writes_and_rates_what_it_reads():
     assert captioner.rate(frames(90), caption) == 6
     assert captioner.rate(frames(90), "A carrot.") == 1
     assert captioner.rate(frames(90), caption + " A whisk lies there.") == 2
+    potato = replace(reading, foods=(seen("potato", "whole", "sliced"),))
+    captioner = TinyCaptioner(lambda frames, times_s: potato, ModelInfo("reader", "1"))
+    right = captioner.caption(frames(90), "")
+    assert captioner.rate(frames(90), right) == 6, "a potato is no pot"
+    assert captioner.rate(frames(90), right + " A pot is there.") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from procvid.plan.writing.toy_prompt import scene_sentence
@@ -38,14 +39,20 @@ class TinyCaptioner:
         """Rate a caption from 0 to 6: the share of what is seen, at most 2 if a thing is invented."""
         reading, text = self._seen(frames), caption.lower()
         seen = [item.name for item in _objects(reading)]
-        named = [name in text for name in seen]
+        named = [_names(text, name) for name in seen]
         acts = any(word in text for word in (reading.action, gerund(reading.action)))
         rating = round(BEST * (sum(named) + acts) / (len(named) + 1))
-        invented = any(name in text for name in (*FOODS, *VESSELS, *TOOLS) if name not in seen)
+        things = (name for name in (*FOODS, *VESSELS, *TOOLS) if name not in seen)
+        invented = any(_names(text, name) for name in things)
         return min(rating, INVENTED) if invented else rating
 
     def _seen(self, frames: Frames) -> SceneReading:
         return self._read(frames, [float(row) for row in range(len(frames))])
+
+
+def _names(text: str, thing: str) -> bool:
+    """Return True if a text names a thing, also in the plural; "potato" does not name a pot."""
+    return re.search(rf"\b{thing}(?:e?s)?\b", text) is not None
 
 
 def _objects(reading: SceneReading) -> list[PlannedObject]:
