@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -277,10 +278,14 @@ def test_the_tiny_captioner_writes_and_rates_what_it_reads():
     captioner = TinyCaptioner(lambda frames, times_s: reading, ModelInfo("reader", "1"))
     assert isinstance(captioner, Captioner)
     caption = captioner.caption(frames(90), "Boil the egg.")
-    assert caption == (
-        "Close view: slicing the carrot (whole, then sliced) on the cutting board with the knife. "
-        "Also there: onion (diced)."
-    )
-    assert captioner.rate(frames(90), caption) == 6
+    assert caption == "Slice the whole carrot on the cutting board."
+    assert captioner.rate(frames(90), caption) == 4, "neither the knife nor the onion"
+    more = " With the knife, beside an onion."
+    assert captioner.rate(frames(90), caption + more) == 6
     assert captioner.rate(frames(90), "A carrot.") == 1
     assert captioner.rate(frames(90), caption + " A whisk lies there.") == 2
+    potato = replace(reading, foods=(seen("potato", "whole", "sliced"),))
+    captioner = TinyCaptioner(lambda frames, times_s: potato, ModelInfo("reader", "1"))
+    right = captioner.caption(frames(90), "")
+    assert captioner.rate(frames(90), right) == 4, "a potato is no pot"
+    assert captioner.rate(frames(90), right + " A pot is there.") == 2
