@@ -19,7 +19,7 @@ from procvid.evaluate.events import (
 )
 from procvid.evaluate.inputs import RunInput, clips_input, real_clips, run_input
 from procvid.evaluate.judgements import Judgements
-from procvid.evaluate.metrics import STANDARD, choose_metrics
+from procvid.evaluate.metrics import CAPTIONS, STANDARD, choose_metrics
 from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, check_replaceable
 from procvid.plan.recipe.parse import read_recipe
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics",
         metavar="A,B",
-        help="metric ids, all, or standard for the metrics of other work (default: all)",
+        help="metric ids, all, standard for the metrics of other work, or captions (default: all)",
     )
     parser.add_argument(
         "--real",
@@ -80,7 +80,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         check_replaceable(out / SCORES)
         profile, _ = wiring.select_profile(arguments.profile)
         runs, real = _runs(arguments), real_clips([Path(given) for given in arguments.real])
-        standard = not set(metrics).isdisjoint(STANDARD)
+        standard = not set(metrics).isdisjoint(STANDARD + CAPTIONS)
         parts = wiring_evaluation.build_evaluation(
             profile, arguments.judge, standard=standard, backbones=arguments.backbones
         )

@@ -188,7 +188,7 @@ class DivergenceMetric(Metric):
     Several runs are compared as one set of clips; the divergences are not averaged.
     """
 
-    group = "standard"
+    group = "captions"
     direction = "lower"
     needs = (CAPTIONS, ENCODER)
 

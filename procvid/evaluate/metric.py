@@ -21,13 +21,14 @@ from procvid.evaluate.result import (
     unavailable,
 )
 
-Group = Literal["paper", "corrected", "standard"]
+Group = Literal["paper", "corrected", "standard", "captions"]
 Plot = Literal["joints", "steps", "gaps", "objects"]
 
 GROUP_TITLES: Mapping[Group, str] = {
     "paper": "Paper metrics, as published",
     "corrected": "Corrected metrics",
     "standard": "Standard metrics",
+    "captions": "Metrics of captions",
 }
 """Title of each group, in the order of a report."""
 
@@ -45,7 +46,8 @@ class Metric(ABC):
         id: Name in reports and on the command line; also the name of its file.
         title: Title in tables and plots.
         group: "paper": a column of the paper's Table 1, as published. "corrected": a metric that a
-            frozen or pasted video cannot win. "standard": measured only on request.
+            frozen or pasted video cannot win. "standard" and "captions": measured only on
+            request; captions may ask a vision model.
         order: Position within the group, from 1.
         direction: Which way is better.
         needs: Kinds of evidence without which the metric is unavailable.

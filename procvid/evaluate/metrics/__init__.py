@@ -42,8 +42,9 @@ def metrics_in(group: Group) -> tuple[str, ...]:
 
 DEFAULT = metrics_in("paper") + metrics_in("corrected")
 STANDARD = metrics_in("standard")
+CAPTIONS = metrics_in("captions")
 
-_NAMED_GROUPS = {"all": DEFAULT, "standard": STANDARD}
+_NAMED_GROUPS = {"all": DEFAULT, "standard": STANDARD, "captions": CAPTIONS}
 
 
 def title_of(name: str) -> str:
@@ -55,7 +56,7 @@ def title_of(name: str) -> str:
 def choose_metrics(wanted: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return metric ids from "a,b" or a list, without repeats.
 
-    "all" (or None) selects the paper's and the corrected metrics, "standard" for the standard ones.
+    "all" (or None) selects the paper's and the corrected metrics, "standard" and "captions" others.
 
     Raises:
         InputError: An id is unknown, or none is given.

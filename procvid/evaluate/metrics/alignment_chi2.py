@@ -24,7 +24,7 @@ class AlignmentChi2(DivergenceMetric):
 
     id = "alignment_chi2"
     title = "Chi-square distance of alignments"
-    order = 9
+    order = 5
 
     def divergence(self, made: Shares, real: Shares) -> NDArray[np.float64]:
         """Return half the symmetric chi-square distance, 0 to 1."""

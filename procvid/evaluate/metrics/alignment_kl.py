@@ -28,7 +28,7 @@ class AlignmentKl(DivergenceMetric):
 
     id = "alignment_kl"
     title = "KL divergence of alignments"
-    order = 8
+    order = 4
 
     def divergence(self, made: Shares, real: Shares) -> NDArray[np.float64]:
         """Return KL(made || real) in nats."""

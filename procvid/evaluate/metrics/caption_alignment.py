@@ -26,8 +26,8 @@ class CaptionAlignment(Metric):
 
     id = "caption_alignment"
     title = "Alignment by captions"
-    group = "standard"
-    order = 5
+    group = "captions"
+    order = 1
     direction = "higher"
     needs = (CAPTIONS, ENCODER)
     plot = "steps"

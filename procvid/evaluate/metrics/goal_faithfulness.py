@@ -25,8 +25,8 @@ class GoalFaithfulness(FaithfulnessMetric):
 
     id = "goal_faithfulness"
     title = "Goal faithfulness (captions)"
-    group = "standard"
-    order = 6
+    group = "captions"
+    order = 2
     direction = "higher"
     needs = (CAPTIONS, ENCODER, JUDGE)
     plot = "steps"

@@ -25,8 +25,8 @@ class StepFaithfulness(FaithfulnessMetric):
 
     id = "step_faithfulness"
     title = "Step faithfulness (captions)"
-    group = "standard"
-    order = 7
+    group = "captions"
+    order = 3
     direction = "higher"
     needs = (CAPTIONS, ENCODER)
     plot = "steps"
