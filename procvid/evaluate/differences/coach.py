@@ -13,7 +13,7 @@ from typing import Literal
 from procvid.errors import InputError
 from procvid.evaluate.differences.clips import Comparer, moves, view_of
 from procvid.evaluate.inputs import ClipInput, RunInput
-from procvid.evaluate.sampling import SampledClip, sample
+from procvid.evaluate.sampling import sample
 from procvid.plan.detour.table import substitutes
 from procvid.protocols import CoachReader
 from procvid.types import Plan, PlannedObject, StepPlan
@@ -31,9 +31,9 @@ CUTS = {
 """What the other cut does; the dish stays the same."""
 
 HEATS = {
-    "fry": "it browns and loses water",
-    "boil": "it softens and does not brown",
-    "bake": "it browns slowly and dries",
+    "fry": "fried food browns and loses water",
+    "boil": "boiled food softens and does not brown",
+    "bake": "baked food browns slowly and dries",
 }
 
 
@@ -127,11 +127,12 @@ def coach(
 
 
 def _made(run: RunInput, number: int) -> ClipView | None:
+    """Return the generated clip of a step; None if it is missing or damaged."""
     clip = next((each for each in run.clips if each.number == number), None)
-    if clip is None:
+    try:
+        return None if clip is None else view_of(sample(clip, None))
+    except InputError:
         return None
-    sampled: SampledClip = sample(clip, None)
-    return view_of(sampled)
 
 
 def _of_the_step(found: ClipDifferences, plan: Plan, step: StepPlan) -> ClipDifferences:
@@ -167,10 +168,10 @@ def _technique(each: Difference, step: StepPlan) -> tuple[Meaning, str]:
     if each.a in CUTS and each.b in CUTS:
         return "variation", CUTS[each.b]
     if each.a in HEATS and each.b in HEATS:
-        return "mistake", f"to {each.b} it: {HEATS[each.b]}; to {each.a} it: {HEATS[each.a]}"
+        return "mistake", f"{HEATS[each.b]}; {HEATS[each.a]}"
     if {each.a, each.b} == {"stir", "mix"}:
         return "variation", "both mix the food"
-    return "mistake", f"the step asks to {each.a or step.action}"
+    return "mistake", f"the step asks to {step.action}"
 
 
 def _ingredient(each: Difference, step: StepPlan) -> tuple[Meaning, str]:
