@@ -92,7 +92,7 @@ def _foods(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
     """Yield foods that only one of the clips shows; the one worked on first."""
     gone = [f for f in a.foods if f.odds - b.shown[f.name] >= SURE_FOOD]
     new = [f for f in b.foods if f.odds - a.shown[f.name] >= SURE_FOOD]
-    many = len(gone) + len(new) - min(len(gone), len(new)) >= 3
+    many = abs(len(gone) - len(new)) >= 3
     while gone and new:
         old, other = gone.pop(0), new.pop(0)
         alike = any(old.name in kinds and other.name in kinds for kinds in FAMILIES)
