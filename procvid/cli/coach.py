@@ -46,7 +46,7 @@ def advise(arguments: argparse.Namespace) -> None:
     """
     folder, file = user_path(arguments.run_folder), user_path(arguments.clip)
     if not file.is_file():
-        raise InputError(f"{str(file)!r} is no file.", "Give one clip.")
+        raise InputError(f"{str(file)!r} is not a file.", "Give one clip.")
     run = run_input(folder)
     if run.plan is None:
         raise RunError("The run has no plan yet.", "Finish it with `procvid generate` first.")

@@ -96,8 +96,10 @@ def _runs(a: Path, b: Path, comparer: Comparer, arguments: argparse.Namespace) -
 
 
 def _step_lines(step: StepDifferences) -> Iterator[str]:
-    number = str(step.b or step.a)
-    number += f" (step {step.a} of A)" if step.a and step.b and step.a != step.b else ""
+    number = step.name
+    number += (
+        f" (step {step.names[0]} of A)" if all(step.names) and len(set(step.names)) > 1 else ""
+    )
     yield f"Step {number}: {printable(step.text)}"
     if step.before:
         yield f"  in A: {printable(step.before)}"

@@ -56,7 +56,7 @@ def compared(a: SceneReading, b: SceneReading) -> ClipDifferences:
 
 
 def _action(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
-    if a.action == b.action or (_places(a) and _places(b) and a.vessel != b.vessel):
+    if a.action == b.action:
         return
     done_a, done_b = PAST[a.action], PAST[b.action]
     if a.tool != b.tool:
@@ -65,11 +65,6 @@ def _action(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
     category, severity = _kind(a.action, b.action)
     text = f"{done_b} instead of {done_a}"
     yield Difference(category, text, severity, "action", a.action, b.action, _when(a), _when(b))
-
-
-def _places(reading: SceneReading) -> bool:
-    """Return True if a food is put somewhere; serving is what one does with a plate."""
-    return reading.action in PLACING
 
 
 def _kind(a: str, b: str) -> tuple[Category, int]:
@@ -92,7 +87,7 @@ def _foods(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
     """Yield foods that only one of the clips shows; the one worked on first."""
     gone = [f for f in a.foods if f.odds - b.shown[f.name] >= SURE_FOOD]
     new = [f for f in b.foods if f.odds - a.shown[f.name] >= SURE_FOOD]
-    many = len(gone) + len(new) - min(len(gone), len(new)) >= 3
+    many = abs(len(gone) - len(new)) >= 3
     while gone and new:
         old, other = gone.pop(0), new.pop(0)
         alike = any(old.name in kinds and other.name in kinds for kinds in FAMILIES)
@@ -113,7 +108,7 @@ def _foods(a: SceneReading, b: SceneReading) -> Iterator[Difference]:
         )
     for food in new:
         severity = 4 if many or food == b.foods[0] else 3
-        text = f"{food.name} too"
+        text = f"{food.name} added"
         yield Difference("ingredients", text, severity, food.name, "", food.name, None, food.seen_s)
 
 

@@ -85,8 +85,7 @@ class ClipDifferences:
         found: The differences, by category.
         alike: What both clips show, such as "carrot" or "the counter".
         unseen: What the reader could not tell, each with the reason.
-        dropped: Number of differences that were dropped, because two answers contradicted each other or
-            the object was not found.
+        dropped: Number of differences that were dropped, because only one of two answers had them.
         notes: Notes for the user.
     """
 

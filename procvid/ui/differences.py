@@ -58,7 +58,7 @@ def run_words(steps: Sequence[StepDifferences], *, done: bool) -> str:
 
 
 def _step(step: StepDifferences) -> str:
-    name = f"Step {step.b or step.a}: {escape(step.text)}"
+    name = f"Step {step.name}: {escape(step.text)}"
     if step.found is None:
         return f"<details><summary>{name} <small>{escape(step.why)}</small></summary></details>"
     count = len(step.found.found)

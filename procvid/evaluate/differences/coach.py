@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from procvid.errors import InputError
+from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.differences.clips import Comparer, moves, view_of
 from procvid.evaluate.inputs import ClipInput, RunInput
 from procvid.evaluate.sampling import sample
@@ -23,6 +23,19 @@ Meaning = Literal["mistake", "variation"]
 NUM_GUESSES = 3
 TIE = 1e-6
 NOTHING = ClipDifferences()
+OTHER_PURPOSE = OTHER_METHOD = 4
+"""Severity from which a tool or an ingredient has another purpose, and a technique is another method."""
+
+VERBS = {
+    form: verb
+    for verb, *others in (
+        ("peel", "peeled", "peeling"), ("slice", "sliced", "slicing"), ("dice", "diced", "dicing"),
+        ("mash", "mashed", "mashing"), ("fry", "fried", "frying"), ("boil", "boiled", "boiling"),
+        ("bake", "baked", "baking"), ("stir", "stirred", "stirring"), ("mix", "mixed", "mixing"),
+    )
+    for form in (verb, *others)
+}  # fmt: skip
+"""Verbs of techniques by their forms; a vision model answers in its own words."""
 
 CUTS = {
     "slice": "slices cook more slowly than dice",
@@ -121,7 +134,12 @@ def coach(
         notes.append(f"Steps {names} look alike; the first is meant, unless you name another.")
     number = step or plan.steps[min(ties)].number
     planned = plan.steps[number - 1]
-    found = _of_the_step(reader.against(planned, view, _made(run, number)), plan, planned)
+    try:
+        against = reader.against(planned, view, _made(run, number))
+    except UnavailableError as error:
+        why = f"The clip is not compared with step {plan.names[number]}: {error.message}"
+        return Coached(guesses, 0, bool(step), notes=(*notes, why))
+    found = _of_the_step(against, plan, planned)
     remarks = tuple(_remark(each, planned) for each in found.found)
     return Coached(guesses, number, bool(step), remarks, found, (*notes, *found.notes))
 
@@ -158,6 +176,10 @@ def _meaning(each: Difference, step: StepPlan) -> tuple[Meaning, str]:
             return _technique(each, step)
         case "actions":
             return "mistake", f"the step asks to {step.action}"
+        case "tools" if each.severity >= OTHER_PURPOSE:
+            return "mistake", "it serves another purpose or changes the outcome"
+        case "tools" if not (each.a and each.b):
+            return "variation", f"the recipe {'uses' if each.a else 'does not use'} it here"
         case "tools":
             return "variation", "it serves the same purpose"
         case _:
@@ -165,25 +187,36 @@ def _meaning(each: Difference, step: StepPlan) -> tuple[Meaning, str]:
 
 
 def _technique(each: Difference, step: StepPlan) -> tuple[Meaning, str]:
-    if each.a in CUTS and each.b in CUTS:
-        return "variation", CUTS[each.b]
-    if each.a in HEATS and each.b in HEATS:
-        return "mistake", f"{HEATS[each.b]}; {HEATS[each.a]}"
-    if {each.a, each.b} == {"stir", "mix"}:
+    a, b = _verb(each.a), _verb(each.b)
+    if a in CUTS and b in CUTS and a != b:
+        return "variation", CUTS[b]
+    if a in HEATS and b in HEATS and a != b:
+        return "mistake", f"{HEATS[b]}; {HEATS[a]}"
+    if {a, b} == {"stir", "mix"}:
         return "variation", "both mix the food"
-    return "mistake", f"the step asks to {step.action}"
+    if a != b or each.severity >= OTHER_METHOD:
+        return "mistake", f"the step asks to {a or step.action}"
+    return "variation", "the method is the same"
+
+
+def _verb(words: str) -> str:
+    """Return the verb of an answer in words, such as "slice" for "sliced with a knife", or ""."""
+    return next((VERBS[word] for word in words.lower().split() if word in VERBS), "")
 
 
 def _ingredient(each: Difference, step: StepPlan) -> tuple[Meaning, str]:
-    if each.a and each.b and each.subject == each.b:
+    if each.a and each.b and each.subject in (each.a, each.b):
         rows = [row for row in substitutes(each.a, ("any",)) if row.instead == each.b]
         if rows:
             return "variation", f"{each.b} is a known substitute for {each.a}"
         return "mistake", f"{each.b} is no known substitute for {each.a}"
     if not each.b:
-        return "mistake", f"the step needs the {each.subject}"
+        return "mistake", f"the step needs the {each.a or each.subject}"
     if not each.a:
         return "variation", "the recipe does not ask for it here"
+    if each.severity >= OTHER_PURPOSE or " " in each.a or not each.subject:
+        meaning: Meaning = "mistake" if each.severity >= OTHER_PURPOSE else "variation"
+        return meaning, f"the recipe has {each.a} here"
     planned: PlannedObject | None = next((o for o in step.objects if o.name == each.subject), None)
     if planned is not None and planned.state_before == each.a:
         return "mistake", f"an earlier step leaves the {each.subject} {each.a}"

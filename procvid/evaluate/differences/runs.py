@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from procvid.errors import InputError, UnavailableError
@@ -24,6 +24,7 @@ class StepDifferences:
         before: Its words in A, if they differ.
         found: What differs between the clips; None if they were not compared.
         why: Why not.
+        names: What people call the step in A and in B, such as "2b"; "" for none.
     """
 
     a: int
@@ -32,6 +33,12 @@ class StepDifferences:
     before: str = ""
     found: ClipDifferences | None = None
     why: str = ""
+    names: tuple[str, str] = ("", "")
+
+    @property
+    def name(self) -> str:
+        """What people call the step in B, or in A if only A has it."""
+        return self.names[1] or self.names[0] or str(self.b or self.a)
 
 
 def step_pairs(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
@@ -58,11 +65,14 @@ def run_differences(a: RunInput, b: RunInput, comparer: Comparer) -> Iterator[St
     clips_a, clips_b = _by_number(a), _by_number(b)
     for one, two in step_pairs(_steps(a.recipe), _steps(b.recipe)):
         before, text = a.text(one), b.text(two)
+        names = _name(a, one), _name(b, two)
         if not (one and two):
             side = "A" if one else "B"
-            yield StepDifferences(one, two, text or before, why=f"only {side} has this step")
+            yield StepDifferences(
+                one, two, text or before, why=f"only {side} has this step", names=names
+            )
             continue
-        pair = StepDifferences(one, two, text, before if before != text else "")
+        pair = StepDifferences(one, two, text, before if before != text else "", names=names)
         yield _compared(pair, clips_a.get(one), clips_b.get(two), comparer)
 
 
@@ -77,11 +87,18 @@ def _compared(
             found = comparer.compare(a, b, pair.text)
         except (InputError, UnavailableError) as error:
             why = error.message
-    return StepDifferences(pair.a, pair.b, pair.text, pair.before, found, why)
+    return replace(pair, found=found, why=why)
 
 
 def _by_number(run: RunInput) -> dict[int, ClipInput]:
     return {clip.number: clip for clip in run.clips}
+
+
+def _name(run: RunInput, number: int) -> str:
+    """Return what people call a step, "2b" for a shot; "" for none."""
+    if not number:
+        return ""
+    return run.plan.names.get(number, str(number)) if run.plan else str(number)
 
 
 def _steps(recipe: Recipe | None) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ Found = Callable[[Image, Sequence[str]], Collection[str] | None]
 """Returns which of the names are seen in an image, or None if that cannot be checked."""
 
 UNCHECKED = "the named objects were not checked by a detector"
-SMALL_WORDS = frozenset({"a", "an", "the", "of", "with", "in", "on", "and", "is", "one", "no"})
+SMALL_WORDS = frozenset({"a", "an", "the", "of", "with", "in", "on", "and", "is"})
 
 
 class ObjectWatched(Answer):
@@ -110,12 +110,17 @@ class OpenAIDifferenceReader:
         dropped = missing + sum(
             not any(_same(s, o) for s in forth.differences) for o in back.differences
         )
-        notes = [f"{dropped} differences were dropped, because only one of two answers has them"]
+        what, them = ("difference was", "it") if dropped == 1 else ("differences were", "them")
+        notes = [f"{dropped} {what} dropped, because only one of two answers has {them}"]
         lost = [name for names in (no_a, no_b) if names is not None for name in names]
         if lost:
             notes.append(f"not found by the detector: {', '.join(dict.fromkeys(lost))}")
         if no_a is None or no_b is None:
             notes.append(UNCHECKED)
+        if count < NUM_FRAMES:
+            notes.append(
+                f"only {count} picture{'s' * (count > 1)} of each clip, as one is so short"
+            )
         alike = [clean_words(each, MAX_WORDS_CHARS) for each in forth.alike[:MAX_ALIKE]]
         return ClipDifferences(
             found=by_category(kept),
@@ -168,14 +173,17 @@ def _undifferent(answer: DifferencesAnswer) -> list[str]:
         problems.append("severity must be from 1 to 5")
     if any(not clean_words(each.text, MAX_WORDS_CHARS) for each in answer.differences):
         problems.append("text holds no words")
-    if any(_words(each.in_first) == _words(each.in_second) for each in answer.differences):
+    if any(_plain(each.in_first) == _plain(each.in_second) for each in answer.differences):
         problems.append("in_first and in_second must differ")
     return problems
 
 
+def _plain(text: str) -> str:
+    return clean_words(text, MAX_WORDS_CHARS).lower().replace(",", " ")
+
+
 def _words(text: str) -> frozenset[str]:
-    words = clean_words(text, MAX_WORDS_CHARS).lower().replace(",", " ").split()
-    return frozenset(words) - SMALL_WORDS
+    return frozenset(_plain(text).split()) - SMALL_WORDS
 
 
 def _same(said: DifferenceAnswer, turned: DifferenceAnswer) -> bool:
@@ -186,8 +194,7 @@ def _same(said: DifferenceAnswer, turned: DifferenceAnswer) -> bool:
     first, second = _words(turned.in_first), _words(turned.in_second)
     right = len(one & second) + len(two & first)
     wrong = len(one & first) + len(two & second)
-    about_one_thing = bool(_words(said.subject) & _words(turned.subject)) or right > 0
-    return about_one_thing and right >= wrong and not (right == wrong and wrong > 0)
+    return right > wrong
 
 
 def _difference(
@@ -197,7 +204,7 @@ def _difference(
     return Difference(
         category=said.category,
         text=clean_words(said.text, MAX_WORDS_CHARS).rstrip("."),
-        severity=round((said.severity + again.severity) / 2),
+        severity=(said.severity + again.severity + 1) // 2,
         subject=clean_words(said.subject, MAX_WORDS_CHARS),
         a=clean_words(said.in_first, MAX_WORDS_CHARS),
         b=clean_words(said.in_second, MAX_WORDS_CHARS),

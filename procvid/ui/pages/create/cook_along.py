@@ -42,8 +42,8 @@ def build() -> CookAlong:
     with gr.Accordion("Compare your own clip with a step", open=False, visible=False) as panel:
         gr.HTML(
             '<p class="pv-small">Upload a clip of your own cooking: which step it is, what differs, '
-            "and whether that is a mistake or a variation. Only you see the clip. It is no judgement "
-            "about food safety.</p>"
+            "and whether that is a mistake or a variation. Only you see the clip. It does not "
+            "judge food safety.</p>"
         )
         clip = gr.File(label="Your clip", file_types=[".mp4", ".mov", ".mkv", ".webm"], height=110)
         step = gr.Dropdown([(ANY, "")], value="", label="Step")
