@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from procvid.models.difference_readers.openai_vision import OpenAIDifferenceReader
     from procvid.models.meter import Meter
     from procvid.models.openai_client import OpenAIClient
+    from procvid.models.scene_readers.tiny import TinyReader
 
 HINT = "Use --reader tiny, which knows the toy kitchen and asks no service."
 
@@ -38,10 +39,7 @@ def build_comparer(profile: Profile, reader: str = "auto") -> Comparer:
     """
     if not _is_embedded(profile, reader):
         return Comparer(_vision(profile, _asking()))
-    from procvid.models.difference_readers.tiny import TinyDifferenceReader
-
-    network = build_tiny_reader(TINY)
-    return Comparer(TinyDifferenceReader(network.scene, network.info), _toy_world())
+    return _embedded(build_tiny_reader(TINY))
 
 
 def build_coach(profile: Profile, reader: str = "auto") -> tuple[Comparer, CoachReader]:
@@ -58,7 +56,7 @@ def build_coach(profile: Profile, reader: str = "auto") -> tuple[Comparer, Coach
     from procvid.models.coaches.tiny import TinyCoach
 
     network = build_tiny_reader(TINY)
-    return build_comparer(profile, reader), TinyCoach(network.scene, network.info)
+    return _embedded(network), TinyCoach(network.scene, network.info)
 
 
 def _is_embedded(profile: Profile, reader: str) -> bool:
@@ -69,8 +67,11 @@ def _is_embedded(profile: Profile, reader: str) -> bool:
     return reader == "tiny" or (reader == "auto" and profile.fixed_vocabulary)
 
 
-def _toy_world() -> KnownWorld | None:
-    return build_known_world(TINY, build_frame_encoder(TINY))
+def _embedded(network: TinyReader) -> Comparer:
+    from procvid.models.difference_readers.tiny import TinyDifferenceReader
+
+    world = build_known_world(TINY, build_frame_encoder(TINY))
+    return Comparer(TinyDifferenceReader(network.scene, network.info), world)
 
 
 def _asking() -> tuple[OpenAIClient, Meter]:

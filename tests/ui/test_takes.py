@@ -241,9 +241,10 @@ def test_runs_and_an_own_clip_are_compared_in_words(
     (again, _) = client.predict(redone, other=redone, api_name="/diff")["steps"]
     assert again["differences"] == [] and again["notes"] == ["Both clips are the same."]
     # One denoising step of a cut model makes no picture of the toy kitchen.
-    other = next(take.number for take in list_takes(context, redone, 2) if not take.current)
+    takes = {take.current: take.number for take in list_takes(context, redone, 2)}
+    other, current = takes[False], takes[True]
     with pytest.raises(AppError, match="something other than the toy kitchen"):
-        client.predict(redone, step=2, take=other, other_take=1, api_name="/diff")
+        client.predict(redone, step=2, take=other, other_take=current, api_name="/diff")
     shown = panel(context, context.view_of(redone), Opened(2, other=other))
     assert "something other than the toy kitchen" in shown
     scene = Scene("slice", FoodItem("carrot"), "cutting board", 1)
