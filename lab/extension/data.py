@@ -7,6 +7,7 @@ to prevent forgetting. Half of the clips show a new food.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,23 @@ def write_data(folder: Path, recipes: int) -> int:
     Raises:
         OutputError: The folder cannot be written.
     """
+
+    def draw(seed: int) -> ToyRecipe:
+        known = seed % 3 == 2
+        return random_recipe(seed) if known else extended_recipe(seed, both_new=seed % 3 == 0)
+
+    return write_recipes(folder, recipes, draw)
+
+
+def write_recipes(folder: Path, recipes: int, draw: Callable[[int], ToyRecipe]) -> int:
+    """Write the training data of the recipes that a function draws from the seeds 0, 1, ...
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
     rows: list[dict[str, Any]] = []
     for seed in range(recipes):
-        known = seed % 3 == 2
-        recipe = random_recipe(seed) if known else extended_recipe(seed, both_new=seed % 3 == 0)
+        recipe = draw(seed)
         for number, step in enumerate(recipe.steps, start=1):
             rng = np.random.default_rng([seed, number, 21])
             rows.append(_row(folder, rng, recipe, f"{seed:04d}", number, step.scene))

@@ -13,22 +13,21 @@ from procvid.train.distributed import fill_gradients, reduce_gradients
 from procvid.train.lora.draws import Draw, batches
 from procvid.train.lora.latents import LatentCache
 from procvid.train.lora.objective import batch_of, flow_losses
+from procvid.train.lora.settings import LoraSettings
 
 MAX_NORM = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class LoraModel:
-    """The transformer with its LoRA, its data and its loss weights."""
+    """The transformer with its LoRA, its data and the settings of the loss."""
 
     transformer: torch.nn.Module
     parameters: Mapping[str, torch.nn.Parameter]
     cache: LatentCache
     text_length: int
     accelerator: Accelerator
-    batch_size: int
-    focus_weight: float
-    prior_weight: float
+    settings: LoraSettings
 
     def gradients(self, drawn: Sequence[Draw]) -> tuple[float, float, list[str]]:
         """Compute the clipped gradients of a step over all batches and processes.
@@ -41,12 +40,18 @@ class LoraModel:
             Mean loss, gradient norm before clipping, and the keys of examples whose loss is not
             finite (all keys if only the gradient is not finite).
         """
-        accelerator, device = self.accelerator, self.accelerator.device
+        settings, accelerator, device = self.settings, self.accelerator, self.accelerator.device
         mine = drawn[accelerator.process_index :: accelerator.num_processes]
         total, broken = torch.zeros((), device=device), []
-        for group in batches(mine, self.batch_size, self._shape):
+        for group in batches(mine, settings.batch_size, self._shape):
             batch = batch_of(
-                group, self.cache, self.text_length, device, self.focus_weight, self.prior_weight
+                group,
+                self.cache,
+                self.text_length,
+                device,
+                settings.focus_weight,
+                settings.prior_weight,
+                settings.roughness,
             )
             with accelerator.autocast():
                 losses = flow_losses(self.transformer, batch)

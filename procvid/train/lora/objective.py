@@ -16,6 +16,10 @@ from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT
 from procvid.train.lora.draws import Draw
 from procvid.train.lora.folder import Example
 from procvid.train.lora.latents import LatentCache
+from procvid.train.lora.rough import roughened
+from procvid.train.lora.settings import Roughness
+
+CLEAN = Roughness()
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +47,7 @@ def batch_of(
     device: torch.device,
     focus_weight: float = 0.0,
     prior_weight: float = 1.0,
+    roughness: Roughness = CLEAN,
 ) -> FlowBatch:
     """Load latents and texts of draws and draw their noise; weights are those of LoraSettings."""
     clean = torch.stack([cache.video(draw.example) for draw in draws])
@@ -52,7 +57,7 @@ def batch_of(
             for latents, draw in zip(clean, draws, strict=True)
         ]
     )
-    references = torch.stack([_references(draw, cache, clean[0]) for draw in draws])
+    references = torch.stack([_references(draw, cache, clean[0], roughness) for draw in draws])
     texts = [draw.example.text if draw.sees_text else DEFAULT_NEGATIVE_PROMPT for draw in draws]
     text = torch.stack([cache.text(each, text_length) for each in texts])
     sigma = torch.tensor([draw.sigma for draw in draws], dtype=torch.float32)
@@ -85,11 +90,15 @@ def _covered(low: float, high: float, cells: int) -> torch.Tensor:
     return ((left + 1).clamp(max=high * cells) - left.clamp(min=low * cells)).clamp(min=0)
 
 
-def _references(draw: Draw, cache: LatentCache, clean_CFhw: torch.Tensor) -> torch.Tensor:
+def _references(
+    draw: Draw, cache: LatentCache, clean_CFhw: torch.Tensor, roughness: Roughness
+) -> torch.Tensor:
     if not draw.references:
         return clean_CFhw[:, :0]
     latents = torch.cat([cache.crop(crop) for crop in draw.references], dim=1)
-    return latents if draw.sees_references else torch.zeros_like(latents)
+    if not draw.sees_references:
+        return torch.zeros_like(latents)
+    return roughened(latents, roughness, draw.noise_seed)
 
 
 def flow_losses(transformer: WanTransformer3DModel, batch: FlowBatch) -> torch.Tensor:

@@ -24,6 +24,24 @@ def option(default: Any, help_text: str, choices: tuple[str, ...] = ()) -> Any:
     return field(default=default, metadata={"help": help_text, "choices": choices})
 
 
+@dataclass(frozen=True)
+class Roughness:
+    """Largest disturbance of a reference; each reference gets a uniform share of it, from 0.
+
+    Attributes:
+        noise: Deviation of Gaussian noise, in deviations of the latents.
+        mask: Share of cells that become zero, 0 to 1.
+        shuffle: Share of cells that change places, 0 to 1.
+    """
+
+    noise: float = 0.0
+    mask: float = 0.0
+    shuffle: float = 0.0
+
+    def __bool__(self) -> bool:
+        return any((self.noise, self.mask, self.shuffle))
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoraSettings:
     """Settings of one training. Defaults follow the paper (section 4) where it gives a value.
@@ -65,6 +83,13 @@ class LoraSettings:
     drop_references: float = option(0.1, "share of examples whose reference latents are zeros")
     no_references: float = option(0.15, "share of examples trained without references")
     shuffle_references: float = 0.2
+    reference_noise: float = option(
+        0.0, "largest noise of reference latents, in deviations of the latents (docs/lora.md)"
+    )
+    reference_mask: float = option(0.0, "largest share of a reference's cells that become zero")
+    reference_shuffle: float = option(
+        0.0, "largest share of a reference's cells that change places"
+    )
     max_references: int = option(MAX_REFERENCES, "maximum references per example")
     focus_weight: float = option(0.0, "extra weight of the loss inside focus boxes; 0 for none")
     prior_weight: float = option(1.0, "weight of the loss of prior examples")
@@ -83,7 +108,8 @@ class LoraSettings:
         for name in ("rank", "epochs", "batch_size", "accumulate", "save_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise out_of_range(name, getattr(self, name), "1 or more")
-        for name in ("drop_text", "drop_references", "no_references", "shuffle_references"):
+        for name in ("drop_text", "drop_references", "no_references", "shuffle_references",
+                     "reference_mask", "reference_shuffle"):  # fmt: skip
             if not 0 <= getattr(self, name) <= 1:
                 raise out_of_range(name, getattr(self, name), "0 to 1")
         for name in ("alpha", "learning_rate", "shift"):
@@ -95,12 +121,17 @@ class LoraSettings:
                 raise out_of_range(name, getattr(self, name), f"{low} to {high}")
         if self.num_frames < 1 or self.num_frames % 4 != 1:
             raise out_of_range("num_frames", self.num_frames, "4n+1, such as 1 or 81")
-        for name in ("focus_weight", "prior_weight"):
+        for name in ("focus_weight", "prior_weight", "reference_noise"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise out_of_range(name, getattr(self, name), "0 or more")
         for name, known in (("schedule", SCHEDULES), ("targets", TARGETS)):
             if getattr(self, name) not in known:
                 raise out_of_range(name, getattr(self, name), " or ".join(known))
+
+    @property
+    def roughness(self) -> Roughness:
+        """Return how far references are disturbed."""
+        return Roughness(self.reference_noise, self.reference_mask, self.reference_shuffle)
 
     def as_json(self) -> dict[str, Any]:
         """Return all settings, for `training.json`."""

@@ -223,9 +223,7 @@ class LoraTraining:
             cache,
             length,
             accelerator,
-            settings.batch_size,
-            settings.focus_weight,
-            settings.prior_weight,
+            settings,
         )
         loss = read_curve(self.out / CURVE)[-1]["loss"] if first and self.is_main else math.nan
         start_s = time.monotonic()

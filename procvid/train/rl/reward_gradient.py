@@ -24,6 +24,18 @@ from procvid.types import Image
 
 DIFFERENTIABLE = ("object_state", "identity")
 
+VIEWS = 4
+"""Views of each clip that the reader judges."""
+
+SHIFT = 4
+"""Largest shift of a view, px."""
+
+LIGHT = 0.06
+"""Largest change of a colour channel in a view, as a share of it."""
+
+NOISE = 0.04
+"""Deviation of the noise of a view, for pixels in -1 to 1."""
+
 
 class DifferentiableReader(Protocol):
     """A reader whose answers have gradients."""
@@ -87,7 +99,22 @@ def gradient_of(
             x = x + velocity * (following - level)
     video = decode_video(policy.pipeline.vae, x, x.device)[0].transpose(0, 1).float()
     frames = ((video.detach() + 1) * 127.5).clamp(0, 255).byte().permute(0, 2, 3, 1).cpu()
-    return Gradient(_reward(reader, shot, video, weights), distance, frames)
+    rng = torch.Generator().manual_seed(seed)
+    rewards = [_reward(reader, shot, _seen(video, rng), weights) for _ in range(VIEWS)]
+    return Gradient(torch.stack(rewards).mean(), distance, frames)
+
+
+def _seen(video: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """Return a clip (T, 3, H, W) moved by some pixels, in other light, and with noise.
+
+    A pattern of pixels that only the reader sees does not survive this; what is in the picture does.
+    """
+    across, down = (int(n) for n in torch.randint(-SHIFT, SHIFT + 1, (2,), generator=rng))
+    padded = torch.nn.functional.pad(video, (SHIFT,) * 4, mode="replicate")
+    height, width = video.shape[-2:]
+    moved = padded[..., SHIFT + down :, SHIFT + across :][..., :height, :width]
+    gain = 1 + LIGHT * (2 * torch.rand((1, 3, 1, 1), generator=rng) - 1).to(video)
+    return moved * gain + NOISE * torch.randn(video.shape, generator=rng).to(video)
 
 
 def _reward(

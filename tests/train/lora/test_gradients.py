@@ -12,6 +12,7 @@ from procvid.phantom.model_folder import load_pipeline
 from procvid.train.lora.draws import Draw
 from procvid.train.lora.folder import Example
 from procvid.train.lora.gradients import MAX_NORM, LoraModel
+from procvid.train.lora.settings import LoraSettings
 from procvid.train.lora.weights import add_lora
 from tests.train.lora.conftest import ASSETS
 
@@ -26,13 +27,18 @@ class RandomLatents:
         generator = torch.Generator().manual_seed(len(example.key))
         return torch.randn(16, 1, 4, 4, generator=generator) * self.scale.get(example.key, 1.0)
 
+    def crop(self, file: Path) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(9)
+        return torch.randn(16, 1, 4, 4, generator=generator)
+
     def text(self, text: str, length: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed(len(text))
         return torch.randn(length, 96, generator=generator)
 
 
 EXAMPLES = [Example("x" * n, Path("a.png"), "t" * n, "") for n in (1, 2, 3)]
-DRAWS = [Draw(example, 0.3 + 0.2 * k, k, True, (), True) for k, example in enumerate(EXAMPLES)]
+CROP = Path("crop.png")
+DRAWS = [Draw(example, 0.3 + 0.2 * k, k, True, (CROP,), True) for k, example in enumerate(EXAMPLES)]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,10 @@ def parameters(transformer):
 def step(transformer, parameters, latents, size):
     for parameter in parameters.values():
         parameter.grad = None
-    model = LoraModel(transformer, parameters, latents, 8, Accelerator(cpu=True), size, 0.0, 1.0)
+    settings = LoraSettings(
+        width=32, height=32, num_frames=1, fps=8, shift=2.0, batch_size=size, reference_noise=0.5
+    )
+    model = LoraModel(transformer, parameters, latents, 8, Accelerator(cpu=True), settings)
     result = model.gradients(DRAWS)
     return result, {name: p.grad.clone() for name, p in parameters.items()}
 

@@ -39,6 +39,8 @@ def test_importing_the_settings_loads_no_torch():
         ({"drop_text": 1.5}, "drop text is 1.5. Choose 0 to 1"),
         ({"learning_rate": float("nan")}, "learning rate is nan. Choose a number above 0"),
         ({"prior_weight": -1.0}, "prior weight is -1.0. Choose 0 or more"),
+        ({"reference_mask": 1.1}, "reference mask is 1.1. Choose 0 to 1"),
+        ({"reference_noise": float("inf")}, "reference noise is inf. Choose 0 or more"),
         ({"max_references": 5}, "max references is 5. Choose 0 to 4"),
         ({"schedule": "cosine"}, "schedule is 'cosine'. Choose constant or linear"),
         ({"targets": "none"}, "targets is 'none'. Choose attention or all"),
