@@ -32,6 +32,7 @@ from procvid.cli.arguments import Parser
 from procvid.errors import InputError
 from procvid.evaluate.compare import paired_difference
 from procvid.media.video import read_clip
+from procvid.run.folder import EVENTS
 from procvid.settings import TINY
 from procvid.storage.atomic import write_text
 from procvid.storage.files import read_json
@@ -45,6 +46,7 @@ SUITE = (
     "step_retrieval",
     "dino_l2",
     "shot_boundary",
+    "joint_ratio",
 )
 FIGURES = {
     "food": "clips with the right food",
@@ -53,6 +55,7 @@ FIGURES = {
     "vessel_changed": "vessel, share of pairs with another colour or shape",
     "counter_rgb_error": "counter, colour distance (RGB)",
     "counter_changed": "counter, share of pairs with another colour or pattern",
+    "seconds": "seconds a clip",
     **{name: f"`{name}`" for name in SUITE},
 }
 
@@ -109,6 +112,14 @@ def look(oracle: Oracle, vessels: Sequence[str], clips: Sequence[Frames]) -> lis
         NamedClip(vessel, answer, rgb)
         for vessel, answer, rgb in zip(vessels, answers, colours, strict=True)
     ]
+
+
+def seconds_of(run_folder: Path) -> float | None:
+    """Return the mean seconds of the clips that a run made, or None."""
+    lines = (run_folder / EVENTS).read_text(encoding="utf-8").splitlines()
+    ready = [event for event in map(json.loads, lines) if event["event"] == "clip_ready"]
+    seconds = [event["seconds"] for event in ready if not event["reused"]]
+    return float(np.mean(seconds)) if seconds else None
 
 
 def effect(folder: Path, oracle: Oracle, reference: str | None = None) -> dict[str, Any]:
@@ -170,6 +181,8 @@ def effect(folder: Path, oracle: Oracle, reference: str | None = None) -> dict[s
             )
             for figure in SUITE:
                 values[setting][figure].append(scores["runs"][0]["metrics"][figure]["value"])
+            values[setting]["seconds"].append(seconds_of(run_folder))
+        values["renderer"]["seconds"].append(None)
         for setting, clips in clips_of.items():
             named = look(oracle, vessels, clips)
             right = rights(recipe.steps, named)

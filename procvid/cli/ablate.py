@@ -62,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--settings",
         metavar="A,B",
         help="settings to compare, base first: base, memory, memory-any-state, "
-        "memory-no-write-back, tuned, tuned+memory (default: base, memory and, with --lora, the "
+        "memory-no-write-back, memory-rolling, memory[-rolling] with 2 or 3 references such as "
+        "memory-2-references-rolling, tuned, tuned+memory (default: base, memory and, with --lora, the "
         "tuned ones)",
     )
     add_lora(parser, "LoRA of the tuned settings")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_args
 
 from procvid.settings import BACKBONE_CHOICES, JUDGE_CHOICES, PLANNER_CHOICES, PROFILE_CHOICES
-from procvid.types import ShotMode
+from procvid.types import Coherence, ShotMode
 
 
 class UsageError(Exception):
@@ -181,6 +181,17 @@ def add_fast(parser: argparse.ArgumentParser) -> None:
         "--fast",
         action="store_true",
         help="sample with half the model calls, slightly less exact; not for tiny (docs/fast.md)",
+    )
+
+
+def add_coherence(parser: argparse.ArgumentParser) -> None:
+    """Add `--coherence`."""
+    parser.add_argument(
+        "--coherence",
+        choices=get_args(Coherence),
+        default="none",
+        help="what a clip sees of the one before: rolling shows it the last frames "
+        "(docs/coherence.md; default: none)",
     )
 
 

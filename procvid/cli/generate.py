@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from procvid.cli.arguments import (
+    add_coherence,
     add_fast,
     add_json,
     add_lora,
@@ -98,6 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="float32 where half precision loses most; GPU only (default: yes)",
     )
     add_fast(parser)
+    add_coherence(parser)
     parser.add_argument(
         "--distilled",
         action="store_true",
@@ -135,6 +138,7 @@ def generate(arguments: argparse.Namespace) -> None:
         fast=arguments.fast,
         distilled=arguments.distilled,
     )
+    sampling = replace(sampling, coherence=arguments.coherence)
     memory = absolute_memory(arguments.memory, ask=not arguments.dry_run)
     if arguments.dry_run and recipe is not None:
         cut = cut_into_shots(recipe, arguments.shots)

@@ -58,6 +58,7 @@ def settings_of(
         "memory": AblationSetting("memory", memory),
         "memory-any-state": AblationSetting("memory-any-state", memory, state_aware=False),
         "memory-no-write-back": AblationSetting("memory-no-write-back", memory, write_back=False),
+        **_with_clips_before(memory),
         "tuned": AblationSetting("tuned", "none", tuple(lora)),
         "tuned+memory": AblationSetting("tuned+memory", memory, tuple(lora)),
     }
@@ -74,6 +75,20 @@ def settings_of(
             "Give base first, then at least one other.",
         )
     return tuple(known[name] for name in dict.fromkeys(names))
+
+
+def _with_clips_before(memory: str) -> dict[str, AblationSetting]:
+    """Return the settings with 2, 3 and all references, without and with the clip before."""
+    found = {}
+    for references in (2, 3, 0):
+        name = f"memory-{references}-references" if references else "memory"
+        if references:
+            found[name] = AblationSetting(name, memory, references=references)
+        rolling = f"{name}-rolling"
+        found[rolling] = AblationSetting(
+            rolling, memory, coherence="rolling", references=references
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from procvid.run.folder import VIDEO
 from procvid.run.parts import Parts
 from procvid.run.story import make_video
 from procvid.storage.files import sha256_of
-from procvid.types import GenerateRequest, ModelInfo, Plan, Recipe, Sampling
+from procvid.types import Coherence, GenerateRequest, ModelInfo, Plan, Recipe, Sampling
 
 JUDGED = "judgements.json"
 
@@ -36,6 +36,8 @@ class AblationSetting:
         lora: LoRA files.
         state_aware: False ignores the state of objects when crops are retrieved.
         write_back: False adds no crops of generated clips to the memory.
+        coherence: What a clip sees of the one before it.
+        references: Maximum number of references; 0 for the profile's.
     """
 
     name: str
@@ -43,12 +45,15 @@ class AblationSetting:
     lora: tuple[str, ...] = ()
     state_aware: bool = True
     write_back: bool = True
+    coherence: Coherence = "none"
+    references: int = 0
 
     @property
     def memory_label(self) -> str:
         """The store and the parts of the memory that are left out, as in the record of a run."""
         left_out = "" if self.state_aware else ", any state"
-        return self.memory + left_out + ("" if self.write_back else ", no write-back")
+        left_out += "" if self.write_back else ", no write-back"
+        return self.memory + left_out + (f", {self.references} slots" if self.references else "")
 
 
 BuildParts = Callable[[AblationSetting], Parts]
@@ -114,7 +119,8 @@ class AblationTools:
             parts = replace(parts, generator=shared or self._clips.around(parts.generator))
             self._parts[setting.memory, setting.lora] = parts
         rules = replace(parts.rules, state_aware=setting.state_aware, write_back=setting.write_back)
-        return replace(parts, rules=rules)
+        most = setting.references or parts.profile.max_references
+        return replace(parts, rules=rules, profile=replace(parts.profile, max_references=most))
 
     def judgements(self, folder: Path) -> Judgements | None:
         """Return the judge, which knows the stored answers of the ablation; None without a judge."""
@@ -166,7 +172,7 @@ class _PlannedBefore:
 def _make(parts: Parts, setting: AblationSetting, job: RunsJob, place: Path) -> None:
     request = GenerateRequest(
         recipe=job.recipe,
-        sampling=job.sampling,
+        sampling=replace(job.sampling, coherence=setting.coherence),
         profile=parts.profile.name,
         memory=setting.memory_label,
         planner=job.planner.id,

@@ -63,4 +63,6 @@ class _Sharing:
         digest = hashlib.sha256(repr((info, conditioning.prompt, sampling)).encode())
         for slot in conditioning.slots:
             digest.update(repr(slot.image.shape).encode() + slot.image.tobytes())
+        if conditioning.before is not None:
+            digest.update(b"before" + conditioning.before.tobytes())
         return digest.hexdigest()

@@ -272,7 +272,7 @@ class PipelineHost:
 
     def _kind_of(self, sampling: Sampling) -> ClipKind:
         # With all references that a step can have, since the next step may have them.
-        references = self._profile.max_references
+        references = self._profile.max_references + sampling.context_frames
         shape = ClipShape(sampling.width, sampling.height, sampling.num_frames, references)
         scales = (sampling.guidance_scale_text, sampling.guidance_scale_image)
         return ClipKind(shape, Denoising(scales, self._placement.precise, sampling.shortcuts))

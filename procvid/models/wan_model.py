@@ -95,7 +95,8 @@ class WanModel:
 
     def tflop(self, sampling: Sampling, num_references: int) -> float:
         """Return the operations of a clip, in 10^12; see `procvid.phantom.flops`."""
-        return clip_tflop(self._configs["transformer"], sampling, num_references)
+        frames = num_references + sampling.context_frames
+        return clip_tflop(self._configs["transformer"], sampling, frames)
 
     @cached_property
     def _configs(self) -> dict[str, Mapping[str, object]]:

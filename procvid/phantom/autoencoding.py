@@ -55,6 +55,38 @@ def encode_references(
     return (torch.cat(encoded, dim=2) - mean) / std
 
 
+def encode_last_frames(
+    vae: AutoencoderKLWan,
+    frames: np.ndarray,
+    num_latent_frames: int,
+    device: torch.device,
+) -> torch.Tensor:
+    """Encode the end of a video and return its last latent frames.
+
+    Args:
+        vae: The autoencoder; its config has the latent statistics.
+        frames: uint8 RGB (T, H, W, 3), in the size of the video that will see them.
+        num_latent_frames: Latent frames to return, K; fewer if the video is shorter.
+        device: Device of the autoencoder.
+
+    Returns:
+        float32 `[1, C, K, h, w]`: posterior means, normalised to zero mean and unit variance.
+    """
+    mean, std = _latent_statistics(vae, device)
+    temporal = vae.config.scale_factor_temporal
+    # One frame more: the first latent frame of a video holds a single frame.
+    count = min(num_latent_frames, (len(frames) - 1) // temporal)
+    end_THWC = torch.from_numpy(np.ascontiguousarray(frames[-(count * temporal + 1) :]))
+    unit_TCHW = end_THWC.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    try:
+        stop_if_asked()
+        video_BCTHW = unit_TCHW.transpose(0, 1)[None].to(device, vae.dtype)
+        latents = vae.encode(video_BCTHW).latent_dist.mode().float()
+    finally:
+        forget_frames(vae)
+    return ((latents - mean) / std)[:, :, -max(1, count) :]
+
+
 def decode_video(
     vae: AutoencoderKLWan,
     latents_BCFhw: torch.Tensor,

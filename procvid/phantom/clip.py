@@ -32,6 +32,8 @@ class ClipArguments:
             generators differ.
         latents: Initial noise `[1, C, F, h, w]` instead of a generator.
         reference_latents: `[1, C, R, h, w]` from `prepare_reference_latents`, instead of images.
+        context_latents: `[1, C, K, h, w]` from `encode_last_frames`: what the clip sees of the clip
+            before it. They follow the references, and the branch without references sees zeros.
         prompt_embeds: `[1, L, D]` from `encode_prompt`, instead of the prompt.
         negative_prompt_embeds: `[1, L, D]` instead of the negative prompt.
         callback_on_step_end: Called after every step as `callback(pipeline, step_index, timestep,
@@ -52,6 +54,7 @@ class ClipArguments:
     generator: torch.Generator | None = None
     latents: torch.Tensor | None = None
     reference_latents: torch.Tensor | None = None
+    context_latents: torch.Tensor | None = None
     prompt_embeds: torch.Tensor | None = None
     negative_prompt_embeds: torch.Tensor | None = None
     callback_on_step_end: StepCallback | None = None

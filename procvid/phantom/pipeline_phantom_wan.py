@@ -142,6 +142,8 @@ class PhantomWanPipeline(WanPipeline):
         inputs.check_shape("latents", clip.latents, (1, channels, num_latent_frames, *size_hw))
         references_shape = (1, channels, range(MAX_REFERENCES + 1), *size_hw)
         inputs.check_shape("reference_latents", clip.reference_latents, references_shape)
+        context_shape = (1, channels, range(1, num_latent_frames + 1), *size_hw)
+        inputs.check_shape("context_latents", clip.context_latents, context_shape)
         inputs.check_callback_tensors(
             clip.callback_on_step_end_tensor_inputs, self._callback_tensor_inputs
         )
@@ -305,8 +307,13 @@ class PhantomWanPipeline(WanPipeline):
             references = self.prepare_reference_latents(clip.images, clip.height, clip.width)
             send_back(self, self.vae)
         stop_if_asked()
+        # The noise depends on the number of references alone, so a seed draws the same with context.
         num_references = references.shape[2]
-        guidance = Guidance(clip.guidance_scale_text, clip.guidance_scale_image, num_references)
+        if clip.context_latents is not None:
+            references = torch.cat([references, clip.context_latents.to(references)], dim=2)
+        guidance = Guidance(
+            clip.guidance_scale_text, clip.guidance_scale_image, references.shape[2]
+        )
         prompt_embeds, negative_prompt_embeds = self.encode_prompt(
             clip.prompt,
             clip.negative_prompt,

@@ -255,12 +255,15 @@ def _is_same(
     record, request = candidate.record, run.record.request
     seed = step_seed(request.seed, step.number) if changes.seed is None else changes.seed
     slots = conditioning.slots
+    last = run.read_record(step.number - 1)
+    before = last.clip_sha256 if last and request.sampling.context_frames else ""
     same = (
         record.text == step.text
         and record.prompt == conditioning.prompt
         and record.sampling == dataclasses.replace(request.sampling, seed=seed)
         and dict(record.models) == dict(run.record.models)
         and record.lora == request.lora
+        and record.before == before
         and [one.image_sha256 for one in record.references]
         == [pixels_sha256(slot.image) for slot in slots]
         and [(one.object_name, one.state, one.words) for one in record.references]

@@ -80,6 +80,8 @@ class RunRecord:
         del sampling["shortcuts"]
         if self.request.sampling.shortcuts.summary:
             sampling["shortcuts"] = self.request.sampling.shortcuts.summary
+        if self.request.sampling.coherence == "none":
+            del sampling["coherence"]
         models = {f"{part} model": name for part, name in self.models.items()}
         return {
             "recipe": recipe,
@@ -94,6 +96,7 @@ class RunRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the constant part of `run.json`."""
         request = dataclasses.asdict(self.request)
+        request["sampling"] = _sampling_to_json(self.request.sampling)
         if not self.request.takes.several:
             del request["takes"]
         elif not self.request.takes.final_judge:
@@ -168,6 +171,10 @@ def differences(there: RunRecord, asked: RunRecord) -> list[str]:
                 differing.append("it uses the memory rule of an earlier version")
         elif key == "takes":
             differing.append(f"it keeps {_takes(old)} there, but {_takes(new)} in this request")
+        elif key == "coherence":
+            differing.append(
+                f"a clip sees {_seen(old)} there, but {_seen(new)} in this request (--coherence)"
+            )
         elif key == "shortcuts":
             differing.append(f"it is {_speed(old)} there, but {_speed(new)} in this request")
         else:
@@ -189,8 +196,20 @@ def _takes(identity: Mapping[str, Any]) -> str:
     return str(identity.get("takes", "one take per step"))
 
 
+def _seen(identity: Mapping[str, Any]) -> str:
+    return "the end of the clip before" if "coherence" in identity else "nothing of the clip before"
+
+
 def _speed(identity: Mapping[str, Any]) -> str:
     return f"fast ({identity['shortcuts']})" if "shortcuts" in identity else "exact"
+
+
+def _sampling_to_json(sampling: Sampling) -> dict[str, Any]:
+    """Return a sampling as JSON, without a coherence of "none", which old ones do not name."""
+    value = dataclasses.asdict(sampling)
+    if sampling.coherence == "none":
+        del value["coherence"]
+    return value
 
 
 def _sampling(value: Mapping[str, Any]) -> Sampling:
@@ -259,6 +278,7 @@ class StepRecord:
         refused: Crops of the clip that the memory does not keep: object and reason.
         anchors: The anchors that the step began with; () in old runs.
         left_out: References that a person left out. They did not guide the clip and have no file.
+        before: Hash of the clip before this one, if the clip saw its last frames; else "".
         taken_from: Run and step whose clip this is, if a detour took it over; "" if it was made here.
         overrides: The `StepChanges`, without the uploads.
         models: Id and revision by part.
@@ -284,11 +304,12 @@ class StepRecord:
     anchors: tuple[AnchorRecord, ...] = ()
     left_out: tuple[ReferenceRecord, ...] = ()
     taken_from: str = ""
+    before: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `conditioning.json`."""
-        fields = dataclasses.asdict(self)
-        for key in ("left_out", "taken_from"):
+        fields = {**dataclasses.asdict(self), "sampling": _sampling_to_json(self.sampling)}
+        for key in ("left_out", "taken_from", "before"):
             if not fields[key]:
                 del fields[key]
         return {"schema_version": SCHEMA_VERSION, "ai_generated": AI_GENERATED, **fields}
@@ -310,7 +331,7 @@ class StepRecord:
         """Read a step record. Raise KeyError, TypeError or ValueError."""
         known = {f.name for f in dataclasses.fields(cls)}
         # Added after the first release; older runs lack them.
-        later = {"memory", "refused", "anchors", "left_out", "taken_from"}
+        later = {"memory", "refused", "anchors", "left_out", "taken_from", "before"}
         fields = {key: value[key] for key in known if key in value or key not in later}
         fields["lora"] = tuple(fields["lora"] or ())
         fields["sampling"] = _sampling(fields["sampling"])
@@ -386,8 +407,8 @@ def stale_steps(
     """Return the steps that show an old clip or reference, each with the step that changed.
 
     A reference of the run's own is valid while its source step still has a crop with the very
-    same pixels. A step is valid while the anchors that it began with are the same. So staleness
-    follows from the files alone and survives any kill.
+    same pixels. A step is valid while the anchors that it began with are the same, and the clip
+    before it if it saw that one. So staleness follows from the files alone and survives any kill.
     """
     stale = {}
     anchors = Anchors()
@@ -400,6 +421,10 @@ def stale_steps(
                 stale[number] = now.step if now is not None else _first_user(records, begun)
         for anchor in record.new_anchors():
             anchors.add(anchor)
+        if record.before and (
+            number - 1 not in records or records[number - 1].clip_sha256 != record.before
+        ):
+            stale[number] = number - 1
         for reference in record.references:
             if reference.origin != "run":
                 continue

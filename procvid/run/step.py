@@ -32,6 +32,7 @@ from procvid.run.assemble import (
     write_step,
 )
 from procvid.run.changes import changes_to_json
+from procvid.run.coherence import seen_before
 from procvid.run.condition import condition, looks_of, upload_slots
 from procvid.run.folder import CROPS, RunFolder
 from procvid.run.generate import Pace, generate, step_seed
@@ -213,6 +214,8 @@ def make_step(
     pace.clip_begins()
     stop_if_asked()
     conditioning = conditioning_of(parts, step, memory, changes)
+    seen, before = seen_before(run, parts, step)
+    conditioning = dataclasses.replace(conditioning, before=seen)
     looks = looks_of(conditioning.slots, conditioning.retrievals)
     yield Conditioned(step.number, conditioning)
     yield from (Warned(message, step.number) for message in conditioning.warnings)
@@ -246,6 +249,7 @@ def make_step(
         refused=tuple({"object": one.name, "reason": one.reason} for one in refused),
         anchors=anchors_at(memory, step, conditioning) if memory else (),
         left_out=without_files(references_of(step, conditioning.left_out)),
+        before=before,
     )
     place = run.step_folder(step.number) if place is None else place
     return _write(place, parts, clip, conditioning.slots, record, crops)

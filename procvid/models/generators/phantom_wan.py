@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import torch
 
 from procvid.models.wan_model import WanModel
+from procvid.phantom.autoencoding import encode_last_frames
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.denoising import DenoisingStep
 from procvid.phantom.model_folder import load_pipeline
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.types import Conditioning, Sampling
+from procvid.types.sampling import CONTEXT_NOISE
 
 
 class PhantomWan(WanModel):
@@ -34,6 +36,7 @@ class PhantomWan(WanModel):
         arguments = ClipArguments(
             prompt=conditioning.prompt,
             images=[slot.image for slot in conditioning.slots],
+            context_latents=self._context(pipeline, conditioning, sampling),
             height=sampling.height,
             width=sampling.width,
             num_frames=sampling.num_frames,
@@ -44,3 +47,17 @@ class PhantomWan(WanModel):
         )
         pipeline.shortcuts = sampling.shortcuts
         return pipeline.denoise(**vars(arguments))
+
+    @torch.no_grad()
+    def _context(
+        self, pipeline: PhantomWanPipeline, conditioning: Conditioning, sampling: Sampling
+    ) -> torch.Tensor | None:
+        """Return what the clip sees of the one before, `[1, C, K, h, w]`, or None."""
+        if conditioning.before is None or not sampling.context_frames:
+            return None
+        device, frames = pipeline._execution_device, sampling.context_frames
+        latents = encode_last_frames(pipeline.vae, conditioning.before, frames, device)
+        # On the CPU and of its own, so that it is the same on all devices and the clip's noise stays.
+        random = torch.Generator().manual_seed(sampling.seed)
+        noise = torch.randn(latents.shape, generator=random).to(device)
+        return (1 - CONTEXT_NOISE) * latents + CONTEXT_NOISE * noise

@@ -41,6 +41,7 @@ def mount(context: AppContext) -> None:
         frames: int | None = None,
         takes: int = 1,
         verify: bool = False,
+        coherence: str = "none",
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Make a video; streams events, the last one is the whole run.
@@ -57,6 +58,7 @@ def mount(context: AppContext) -> None:
             frames: frames of a clip, 4n+1; omit it for the default of the profile
             takes: number of takes of each step, 1 to 8; the best one is kept, see /takes
             verify: true for further takes while the best one contradicts the plan
+            coherence: "rolling" shows each clip the last frames of the one before, "none" nothing
         """
         visitor = visitor_of(request)
         if run_id:
@@ -71,6 +73,7 @@ def mount(context: AppContext) -> None:
                 frames=frames,
                 takes=takes,
                 verify=verify,
+                coherence=coherence,
             )
             draft = make_draft(context, recipe, shots=shots)
             feed = start_run(context, draft, options, visitor)

@@ -16,7 +16,7 @@ from procvid.run.parts import stand_in_note, start_memory, undrawable_names
 from procvid.run.repeats import repeat_notes
 from procvid.run.step import preview
 from procvid.settings import MAX_SEED, parse_size
-from procvid.types import Conditioning, Plan, PlannedObject, ShotMode, StepChanges
+from procvid.types import Coherence, Conditioning, Plan, PlannedObject, ShotMode, StepChanges
 from procvid.ui.server.context import AppContext, new_run_id
 from procvid.ui.server.feed import Feed
 from procvid.ui.server.library import refuse_deleted
@@ -42,6 +42,7 @@ def read_options(
     frames: object = None,
     takes: object = 1,
     verify: object = False,
+    coherence: object = "none",
 ) -> RunOptions:
     """Check the options of a run, because Gradio does not check the types.
 
@@ -57,6 +58,7 @@ def read_options(
         frames: Frames of a clip, or None for the profile's default.
         takes: Number of takes of each step; the best one is kept.
         verify: True for further takes while the best one contradicts the plan.
+        coherence: What a clip sees of the one before it, one of `Coherence`.
 
     Raises:
         InputError: A value is of the wrong type, or the caller may not use the store or LoRA.
@@ -73,6 +75,9 @@ def read_options(
             raise InputError(f"{name} is {given!r}, not true or false.", "Write true or false.")
     if not isinstance(size, str):
         raise InputError(f"The size {str(size)[:40]!r} is not text.", "Write it like 96x96, in px.")
+    if coherence not in get_args(Coherence):
+        choices = " or ".join(get_args(Coherence))
+        raise InputError(f"There is no coherence {str(coherence)[:40]!r}.", f"Choose {choices}.")
     width, height = parse_size(size) if size else (None, None)
     options = RunOptions(
         seed=read_seed(seed),
@@ -85,6 +90,7 @@ def read_options(
         num_frames=None if frames is None else whole_number("frames", frames),
         takes=whole_number("number of takes", takes),
         verify=bool(verify),
+        coherence=cast("Coherence", coherence),
     )
     policy_of(options.takes, options.verify)
     return options

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,15 @@ from procvid.run.changes import read_stored, stored_json, write_pictures
 from procvid.settings import Profile, choose_sampling
 from procvid.storage.atomic import output_errors
 from procvid.storage.files import read_json, write_json
-from procvid.types import GenerateRequest, Plan, Recipe, Sampling, StepChanges, TakePolicy
+from procvid.types import (
+    Coherence,
+    GenerateRequest,
+    Plan,
+    Recipe,
+    Sampling,
+    StepChanges,
+    TakePolicy,
+)
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
@@ -48,6 +56,7 @@ class RunOptions:
         num_frames: Frames of a clip; None for the profile's default.
         takes: Number of takes of each step; the best one is kept.
         verify: Make further takes while the best one contradicts the plan.
+        coherence: What a clip sees of the one before it.
     """
 
     seed: int = 0
@@ -60,6 +69,7 @@ class RunOptions:
     num_frames: int | None = None
     takes: int = 1
     verify: bool = False
+    coherence: Coherence = "none"
 
     @property
     def policy(self) -> TakePolicy:
@@ -69,7 +79,7 @@ class RunOptions:
     def sampling(self, profile: Profile) -> Sampling:
         """Return the sampling of the clips. Raise InputError if the profile cannot make them."""
         size = (self.width, self.height) if self.width and self.height else None
-        return choose_sampling(
+        sampling = choose_sampling(
             profile,
             size=size,
             num_frames=self.num_frames,
@@ -77,6 +87,7 @@ class RunOptions:
             seed=self.seed,
             fast=self.fast,
         )
+        return replace(sampling, coherence=self.coherence)
 
 
 @dataclass(frozen=True)

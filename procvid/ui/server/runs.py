@@ -120,6 +120,7 @@ def read_job(run_id: str, path: Path) -> Job:
         sampling.num_frames,
         request.takes.best_of,
         request.takes.repeats > 0,
+        sampling.coherence,
     )
     return Job(run_id, Draft(request.recipe, plan), options)
 
