@@ -138,6 +138,7 @@ def _request_settings(request: GenerateRequest) -> dict[str, Any]:
         "fast": request.sampling.shortcuts != EXACT,
         "size": f"{request.sampling.width}x{request.sampling.height}",
         "frames": request.sampling.num_frames,
+        **({"coherence": "rolling"} if request.sampling.coherence == "rolling" else {}),
         **({"takes": dataclasses.asdict(request.takes)} if request.takes.several else {}),
         **{key: True for key, given in others.items() if given},
     }

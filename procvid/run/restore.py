@@ -17,7 +17,7 @@ from procvid.plan.codec import plan_from_json, plan_to_json
 from procvid.plan.shots import MAX_SHOTS
 from procvid.run.takes import MAX_AT_ONCE
 from procvid.settings import MAX_SEED, MAX_STEPS
-from procvid.types import Plan, Recipe, ShotMode
+from procvid.types import Coherence, Plan, Recipe, ShotMode
 
 MAX_PLAN_BYTES = 4_000_000
 """Largest plan that is read from a video, in bytes of JSON."""
@@ -41,6 +41,7 @@ class RestoredVideo:
         frames: Frames of a clip; None if unknown.
         takes: Number of takes of each step.
         verify: True if clips were checked against the plan.
+        coherence: What a clip saw of the one before it.
         note: A sentence for the user, or "".
     """
 
@@ -55,6 +56,7 @@ class RestoredVideo:
     frames: int | None = None
     takes: int = 1
     verify: bool = False
+    coherence: Coherence = "none"
     note: str = ""
 
 
@@ -110,6 +112,7 @@ def restored(file: Path) -> RestoredVideo:
             "frames": request.get("frames"),
             "takes": max(1, _whole(request.get("takes", {}).get("best_of", 1), MAX_AT_ONCE)),
             "verify": bool(request.get("takes", {}).get("repeats", 0)),
+            "coherence": "rolling" if request.get("coherence") == "rolling" else "none",
         }
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(

@@ -355,3 +355,35 @@ def test_callback_objects_of_diffusers_say_what_they_need(pipeline, clip):
 
     list(pipeline.denoise(**clip, callback_on_step_end=Recorder()))
     assert Recorder.seen == [["prompt_embeds"]] * 3
+
+
+def test_context_follows_the_references_and_leaves_the_noise(pipeline, clip, calls):
+    references = pipeline.prepare_reference_latents(clip.pop("images"), 32, 48)
+    context = torch.randn(1, 8, 1, 4, 6, generator=seeded(3))
+    noise = torch.randn(1, 8, 3, 4, 6, generator=seeded(4))
+    given = {**clip, "reference_latents": references}
+
+    def latents_of(pipeline, **arguments):
+        return list(pipeline.denoise(**arguments))[-1].latents
+
+    plain = latents_of(pipeline, **given)
+    with_context = latents_of(pipeline, **given | {"context_latents": context, "latents": noise})
+    as_reference = latents_of(
+        pipeline,
+        **clip | {"reference_latents": torch.cat([references, context], 2), "latents": noise},
+    )
+    assert torch.equal(with_context, as_reference) and plain.shape == with_context.shape
+    calls.clear()
+    clip["generator"].manual_seed(7)
+    latents_of(pipeline, **given)
+    clip["generator"].manual_seed(7)
+    without = [call["hidden_states"] for call in calls]
+    calls.clear()
+    latents_of(pipeline, **given | {"context_latents": context})
+    first = calls[0]["hidden_states"]
+    assert torch.equal(first[:, :, :3], without[0][:, :, :3])
+    assert (first[:, :, 3:] == 0).all() and torch.equal(
+        calls[1]["hidden_states"][:, :, -1:], context
+    )
+    with pytest.raises(ValueError, match="context_latents"):
+        latents_of(pipeline, **given | {"context_latents": context[:, :, :, :2]})

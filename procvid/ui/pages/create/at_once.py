@@ -11,7 +11,7 @@ from procvid.types import StepChanges
 from procvid.ui.browser import REMEMBER
 from procvid.ui.pages.create.plan_step import PlanStep, same_recipe, show_plan
 from procvid.ui.pages.create.recipe_step import RecipeStep
-from procvid.ui.pages.create.run_options import options_seed
+from procvid.ui.pages.create.run_options import coherence_of, options_seed
 from procvid.ui.pages.create.shared import PageState, Update, chosen_memory
 from procvid.ui.pages.create.video_step import VideoStep, new_run_outputs, show_new_run
 from procvid.ui.server.context import AppContext
@@ -40,6 +40,7 @@ def wire(
         frames: Any = None,
         takes: Any = 1,
         verify: Any = False,
+        rolling: Any = False,
         lora: str = "",
         key: str = "",
         own: str = "",
@@ -59,6 +60,7 @@ def wire(
             frames,
             takes,
             verify,
+            coherence_of(rolling),
         )
         visitor = visitor_of(request)
         if draft is not None and same_recipe(draft, text, shots) and not key:
@@ -80,8 +82,8 @@ def wire(
         guarded(make_at_once),
         [
             recipe.recipe, recipe.shots, recipe.memory, recipe.seed, recipe.steps, recipe.fast,
-            options.size, options.frames, options.takes, options.verify, recipe.lora, recipe.key,
-            state.own_memory,            state.draft, state.changes,
+            options.size, options.frames, options.takes, options.verify, options.rolling,
+            recipe.lora, recipe.key, state.own_memory, state.draft, state.changes,
         ],
         [state.draft, state.changes, *plan.outputs, *new_run_outputs(state, video)],
         api_visibility="private",

@@ -56,7 +56,7 @@ class RunOpener:
         return [
             recipe.recipe, recipe.shots, recipe.seed, recipe.memory, recipe.steps, recipe.fast,
             recipe.lora, recipe.options.size, recipe.options.frames, recipe.options.takes,
-            recipe.options.verify, state.draft, state.changes,
+            recipe.options.verify, recipe.options.rolling, state.draft, state.changes,
             state.run_id, state.last_run, state.walk,
             *self.plan.outputs, *watch_outputs(state, self.video), *self.review.outputs,
         ]  # fmt: skip
@@ -89,6 +89,7 @@ class RunOpener:
             **_shape(recipe, self.context, job.options),
             recipe.options.takes: job.options.takes,
             recipe.options.verify: job.options.verify,
+            recipe.options.rolling: job.options.coherence == "rolling",
             state.draft: job.draft,
             state.changes: self.context.reference_changes(job),
             state.run_id: run_id,

@@ -236,6 +236,7 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
             **run_options.shown_shape(options, context.profile, video.size, video.frames),
             options.takes: video.takes,
             options.verify: video.verify,
+            options.rolling: video.coherence == "rolling",
         }
 
     step.upload.upload(
@@ -243,7 +244,7 @@ def wire(context: AppContext, page: gr.Blocks, step: RecipeStep) -> None:
         step.upload,
         [
             step.recipe, step.seed, step.steps, step.fast, step.memory, step.shots, options.size,
-            options.frames, options.takes, options.verify,
+            options.frames, options.takes, options.verify, options.rolling,
         ],
         **QUIET,
     )  # fmt: skip

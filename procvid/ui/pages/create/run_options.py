@@ -11,7 +11,7 @@ import gradio as gr
 
 from procvid.run.takes import MAX_AT_ONCE
 from procvid.settings import MAX_STEPS, Profile
-from procvid.types import ShotMode
+from procvid.types import Coherence, ShotMode
 from procvid.ui.pages.create.shared import AT_ONCE, OWN, QUIET, Update
 from procvid.ui.server.guard import guarded
 from procvid.ui.server.pulled_stores import loras_of, stores_of
@@ -24,7 +24,7 @@ MEMORY_LABELS = {
     "none": "None: no reference pictures",
 }
 SHOT_LABELS: dict[ShotMode, str] = {"auto": "One per action", "one": "One per step"}
-PRESET_LABELS = {"draft": "Draft", "standard": "Standard"}
+PRESET_LABELS = {"draft": "Draft", "standard": "Standard", "best": "Best"}
 
 CAPTIONS = """(shown) => {
   const set = (video) => [...video.textTracks].forEach(t => { t.mode = shown ? 'showing' : 'hidden'; });
@@ -49,6 +49,7 @@ class OptionFields:
     dice: gr.Button
     steps: gr.Slider
     fast: gr.Checkbox
+    rolling: gr.Checkbox
     takes: gr.Dropdown
     verify: gr.Checkbox
     lora: gr.Dropdown
@@ -56,11 +57,16 @@ class OptionFields:
     captions: gr.Checkbox
 
 
-def presets_of(profile: Profile) -> Mapping[str, tuple[int, bool]]:
-    """Return denoising steps and speed of each preset that the profile has."""
+def presets_of(profile: Profile) -> Mapping[str, tuple[int, bool, bool]]:
+    """Return of each preset the denoising steps, and whether it is fast and sees the clip before."""
     steps = profile.sampling.num_inference_steps
-    presets = {"draft": (steps, True)} if profile.has_fast else {}
-    return {**presets, "standard": (steps, False)}
+    presets = {"draft": (steps, True, False)} if profile.has_fast else {}
+    return {**presets, "standard": (steps, False, False), "best": (steps, False, True)}
+
+
+def coherence_of(rolling: object) -> Coherence:
+    """Return the coherence that the box stands for."""
+    return "rolling" if rolling is True else "none"
 
 
 def build(profile: Profile) -> OptionFields:
@@ -106,6 +112,11 @@ def build(profile: Profile) -> OptionFields:
             visible=profile.has_fast,
             info="Makes at most half the model calls. Clips differ slightly.",
         )
+        rolling = gr.Checkbox(
+            label="Keep the place",
+            value=False,
+            info="Each clip sees the end of the clip before, so counter and things beside change less.",
+        )
         takes = gr.Dropdown(
             choices=[("1", 1), *((f"{n}, keep the best", n) for n in range(2, MAX_AT_ONCE + 1))],
             value=1,
@@ -132,27 +143,28 @@ def build(profile: Profile) -> OptionFields:
         )
         captions = gr.Checkbox(label="Captions", value=True, info="Show the steps in the players.")
     fields = OptionFields(
-        preset, memory, shots, size, frames, seed, dice, steps, fast, takes, verify, lora, key,
+        preset, memory, shots, size, frames, seed, dice, steps, fast, rolling, takes, verify, lora, key,
         captions,
     )  # fmt: skip
     _wire(fields, presets)
     return fields
 
 
-def _wire(fields: OptionFields, presets: Mapping[str, tuple[int, bool]]) -> None:
-    def use_preset(name: str) -> Update:
-        steps, fast = presets.get(name, presets["standard"])
-        return {fields.steps: steps, fields.fast: fast}
+def _wire(fields: OptionFields, presets: Mapping[str, tuple[int, bool, bool]]) -> None:
+    chosen: list[Any] = [fields.steps, fields.fast, fields.rolling]
 
-    def name_preset(steps: float, fast: bool) -> str | None:
-        return next((name for name, chosen in presets.items() if chosen == (steps, fast)), None)
+    def use_preset(name: str) -> Update:
+        return dict(zip(chosen, presets.get(name, presets["standard"]), strict=True))
+
+    def name_preset(*values: object) -> str | None:
+        return next((name for name, preset in presets.items() if preset == values), None)
 
     def random_seed() -> int:
         return random.randint(0, MAX_RANDOM_SEED)
 
-    fields.preset.input(guarded(use_preset), fields.preset, [fields.steps, fields.fast], **QUIET)
-    for field in (fields.steps.release, fields.fast.input):
-        field(guarded(name_preset), [fields.steps, fields.fast], fields.preset, **QUIET)
+    fields.preset.input(guarded(use_preset), fields.preset, chosen, **QUIET)
+    for field in (fields.steps.release, fields.fast.input, fields.rolling.input):
+        field(guarded(name_preset), chosen, fields.preset, **QUIET)
     fields.dice.click(guarded(random_seed), None, fields.seed, **AT_ONCE)
     fields.captions.input(None, fields.captions, None, js=CAPTIONS, api_visibility="private")
     for listed, choices in ((fields.memory, list_memories), (fields.lora, list_loras)):

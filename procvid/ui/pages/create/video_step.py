@@ -13,6 +13,7 @@ from procvid.ui import markup
 from procvid.ui.browser import REMEMBER
 from procvid.ui.pages.create import run_markup
 from procvid.ui.pages.create.recipe_step import RecipeStep
+from procvid.ui.pages.create.run_options import coherence_of
 from procvid.ui.pages.create.shared import (
     AT_ONCE,
     EDITING,
@@ -110,6 +111,7 @@ def wire(
         frames: int | None = None,
         takes: int = 1,
         verify: bool = False,
+        rolling: bool = False,
     ) -> Update:
         options = read_options(
             seed or 0,
@@ -123,6 +125,7 @@ def wire(
             frames,
             takes,
             verify,
+            coherence_of(rolling),
         )
         changes = {number: fitted(of_step) for number, of_step in changed.items()}
         feed = start_run(context, require_draft(draft), options, visitor_of(request), changes)
@@ -143,7 +146,7 @@ def wire(
         [
             state.draft, state.changes, recipe.memory, recipe.seed, recipe.steps, recipe.fast,
             state.own_memory, recipe.lora, recipe.options.size, recipe.options.frames,
-            recipe.options.takes, recipe.options.verify,
+            recipe.options.takes, recipe.options.verify, recipe.options.rolling,
         ],
         new_run_outputs(state, step),
         **SOON,
