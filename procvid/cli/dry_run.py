@@ -86,7 +86,9 @@ def dry_run(
         kind = "Distilled" if arguments.distilled else "Fast"
         print(f"{kind}: {sampling.shortcuts.summary}.")
     if sampling.context_frames:
-        print("Coherence: each clip sees the end of the one before, one latent frame per model call.")
+        print(
+            "Coherence: each clip sees the end of the one before, one latent frame per model call."
+        )
     print_head(plan)
     for step in result.steps:
         _print_step(step, plan.names, result.no_slots, profile.max_references)

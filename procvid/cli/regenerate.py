@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from procvid.cli.arguments import add_json, whole_number
@@ -12,7 +13,7 @@ from procvid.media.image import load_image
 from procvid.plan.shots import number_of
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.retakes import check_count
-from procvid.run.step import check_shown
+from procvid.run.step import check_shown, check_strengths
 from procvid.run.story import regenerate_step
 from procvid.run.takes import MAX_AT_ONCE
 from procvid.settings import MAX_REFERENCES, MAX_SEED, PROFILES
@@ -65,6 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name of an object that gets no reference; repeatable",
     )
     parser.add_argument(
+        "--strength",
+        metavar="OBJECT=SHARE",
+        action="append",
+        default=[],
+        help="how far the clip takes over the look of an object's reference, 0 to 1 (default: 1); "
+        "repeatable",
+    )
+    parser.add_argument(
         "--takes",
         metavar="N",
         type=whole_number,
@@ -103,7 +112,9 @@ def regenerate(arguments: argparse.Namespace) -> None:
         banned=tuple(arguments.ban),
         chosen=_chosen(arguments.use),
         left_out=tuple(name.strip().lower() for name in arguments.leave_out),
+        strengths=_strengths(arguments.strength),
     )
+    check_strengths(changes.strengths, plan.steps[number - 1])
     check_shown((*changes.left_out, *changes.chosen), plan.steps[number - 1])
     parts = wiring.build_again(request)
     judge = build_take_judge(parts.profile) if arguments.takes > 1 else None
@@ -119,6 +130,19 @@ def _plan_of(folder: Path, name: str) -> Plan:
             "Finish the run with `procvid generate` first.",
         )
     return plan
+
+
+def _strengths(texts: Sequence[str]) -> dict[str, float]:
+    """Return the strength of each object in "OBJECT=SHARE". Raise InputError for another text."""
+    found = {}
+    for text in texts:
+        name, _, value = text.rpartition("=")
+        try:
+            found[name.strip().lower()] = float(value)
+        except ValueError as error:
+            message = f"--strength {text[:80]!r} is not OBJECT=SHARE."
+            raise InputError(message, 'Write it like "frying pan=0.5".') from error
+    return found
 
 
 def _chosen(pairs: list[str]) -> dict[str, str]:

@@ -62,7 +62,8 @@ class _Sharing:
         info = self._generator.info
         digest = hashlib.sha256(repr((info, conditioning.prompt, sampling)).encode())
         for slot in conditioning.slots:
-            digest.update(repr(slot.image.shape).encode() + slot.image.tobytes())
+            seen = repr((slot.image.shape, slot.strength)).encode()
+            digest.update(seen + slot.image.tobytes())
         if conditioning.before is not None:
             digest.update(b"before" + conditioning.before.tobytes())
         return digest.hexdigest()

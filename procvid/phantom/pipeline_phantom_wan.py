@@ -305,7 +305,8 @@ class PhantomWanPipeline(WanPipeline):
         references = clip.reference_latents
         if references is None:
             references = self.prepare_reference_latents(clip.images, clip.height, clip.width)
-            send_back(self, self.vae)
+        # Also where the caller encoded references or context.
+        send_back(self, self.vae)
         stop_if_asked()
         # The noise depends on the number of references alone, so a seed draws the same with context.
         num_references = references.shape[2]

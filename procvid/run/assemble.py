@@ -48,6 +48,7 @@ def _reference_record(slot: Slot, role: Role | Literal[""]) -> ReferenceRecord:
         role=role,
         anchor_step=slot.anchor_step,
         generation=generation_of(slot),
+        strength=slot.strength,
     )
 
 
@@ -90,7 +91,7 @@ def write_step(
     """
     for slot, reference in zip(slots, record.references, strict=True):
         (folder / REFERENCES).mkdir(exist_ok=True)
-        text = json.dumps(dataclasses.asdict(reference), sort_keys=True)
+        text = json.dumps(reference.to_json(), sort_keys=True)
         save_png(folder / reference.file, slot.image, {"procvid": text})
     metadata = {
         "title": record.text[:200],

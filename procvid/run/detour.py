@@ -236,6 +236,7 @@ def _changes(source: RunFolder, plan: Plan, detour: Detour) -> dict[int, StepCha
             prompt=changes.prompt if same_shot(before, step) else None,
             chosen={name: crop for name, crop in changes.chosen.items() if name in shown},
             left_out=tuple(name for name in changes.left_out if name in shown),
+            strengths={name: how for name, how in changes.strengths.items() if name in shown},
             attempt=0,
         )
         if not changes.empty:
@@ -266,8 +267,8 @@ def _is_same(
         and record.before == before
         and [one.image_sha256 for one in record.references]
         == [pixels_sha256(slot.image) for slot in slots]
-        and [(one.object_name, one.state, one.words) for one in record.references]
-        == [(slot.object_name, slot.state, slot.words) for slot in slots]
+        and [(one.object_name, one.state, one.words, one.strength) for one in record.references]
+        == [(slot.object_name, slot.state, slot.words, slot.strength) for slot in slots]
     )
     return same and is_whole(candidate, parts)
 

@@ -231,7 +231,8 @@ class ReferenceRecord:
     `licence` and `url` are "" if unknown, and in old runs. `role` is that of the object, "" in old
     runs. `anchor_step` is the earlier step that first used the image; 0 if this one does.
     `generation` counts copies: 0 for a crop of a store or a person's image, 1 for a crop of a clip
-    of this run. An object that such a crop guided gives no crop itself.
+    of this run. An object that such a crop guided gives no crop itself. `strength`, 0 to 1, is how far
+    the clip took over its look.
     """
 
     number: int
@@ -250,6 +251,14 @@ class ReferenceRecord:
     role: Role | Literal[""] = ""
     anchor_step: int = 0
     generation: int = 0
+    strength: float = 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields, without a strength of 1, which old records do not name."""
+        fields = dataclasses.asdict(self)
+        if self.strength == 1:
+            del fields["strength"]
+        return fields
 
 
 @dataclass(frozen=True)
@@ -309,6 +318,8 @@ class StepRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the content of `conditioning.json`."""
         fields = {**dataclasses.asdict(self), "sampling": _sampling_to_json(self.sampling)}
+        for key in ("references", "left_out"):
+            fields[key] = tuple(one.to_json() for one in getattr(self, key))
         for key in ("left_out", "taken_from", "before"):
             if not fields[key]:
                 del fields[key]

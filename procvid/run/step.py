@@ -128,6 +128,11 @@ def conditioning_of(
             Retrieval(r.object_name, r.wanted_state, None, LEFT_OUT) if r.object_name in away else r
             for r in retrievals
         ]
+    check_strengths(changes.strengths, step)
+    slots = tuple(
+        dataclasses.replace(slot, strength=changes.strengths.get(slot.object_name, 1.0))
+        for slot in slots
+    )
     toy = parts.profile.fixed_vocabulary
     return condition(
         in_known_words(step, parts.stand_ins) if toy else step,
@@ -158,6 +163,16 @@ def check_shown(names: Iterable[str], step: StepPlan) -> None:
         if name not in shown:
             raise InputError(
                 f"The step shows no {name[:60]!r}.", f"It shows {', '.join(shown) or 'nothing'}."
+            )
+
+
+def check_strengths(strengths: Mapping[str, float], step: StepPlan) -> None:
+    """Raise InputError if a strength is out of range, or of an object that the step does not show."""
+    check_shown(strengths, step)
+    for name, value in strengths.items():
+        if not 0 <= value <= 1:
+            raise InputError(
+                f"The strength {value:g} of the {name[:60]} is out of range.", "Choose 0 to 1."
             )
 
 

@@ -254,7 +254,7 @@ class Slot:
 
     `licence` and `url` are those of the image, "" if unknown. `chosen` marks a crop that a person
     chose; its score means nothing. `anchor_step` is the earlier step that first used this image;
-    0 if the slot uses it first.
+    0 if the slot uses it first. `strength`, 0 to 1, is how far the clip takes over its look.
     """
 
     number: int
@@ -271,6 +271,7 @@ class Slot:
     url: str = ""
     chosen: bool = False
     anchor_step: int = 0
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -343,6 +344,7 @@ class StepChanges:
         banned: Ids of crops that must not guide the step.
         chosen: Ids of crops to use, by object name.
         left_out: Names of objects that get no reference, unless a crop is chosen for them.
+        strengths: How far the clip takes over the look of a reference, 0 to 1, by object name.
     """
 
     seed: int | None = None
@@ -353,11 +355,12 @@ class StepChanges:
     banned: tuple[str, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    strengths: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
         """Return True if nothing changes the clip, so that a redo needs a new seed."""
-        images = self.uploads or self.banned or self.chosen or self.left_out
+        images = self.uploads or self.banned or self.chosen or self.left_out or self.strengths
         return self.seed is None and self.prompt is None and not images
 
 

@@ -368,6 +368,9 @@ def test_folders_that_cannot_be_used(finished, recipe, tmp_path, capsys):
         (["--step", "1", "--prompt", "  "], "prompt is empty"),
         (["--step", "1", "--takes", "9"], "9 takes are out of range"),
         (["--step", "2", "--leave-out", "wok"], "It shows frying pan"),
+        (["--step", "2", "--strength", "wok=0.5"], "It shows frying pan"),
+        (["--step", "2", "--strength", "frying pan=2"], "Choose 0 to 1"),
+        (["--step", "2", "--strength", "frying pan"], "is not OBJECT=SHARE"),
         (["--step", "1", "--reference", "/nowhere.png"], "/nowhere.png"),
         (
             ["--step", "1", "--reference", *["/nowhere.png"] * 5],

@@ -235,6 +235,10 @@ def test_a_step_is_redone_and_names_what_it_made_stale(
         {"takes": "x"},
         {"left_out": "pan"},
         {"left_out": ["wok"]},
+        {"strengths": ["pan"]},
+        {"strengths": {"frying pan": True}},
+        {"strengths": {"frying pan": 1.5}},
+        {"strengths": {"wok": 0.5}},
         {"references": "x"},
     ],
     ids=str,
@@ -243,7 +247,8 @@ def test_a_bad_wish_for_a_step_is_refused_in_a_sentence(
     events: list[dict[str, Any]], address: str, options: dict[str, Any]
 ) -> None:
     run_id = events[-1]["run_id"]
-    order = ["seed", "prompt", "references", "shows", "banned", "chosen", "takes", "left_out"]
+    order = ["seed", "prompt", "references", "shows", "banned", "chosen", "takes", "left_out",
+             "strengths"]  # fmt: skip
     given = {"takes": 1, **options}
     data = [run_id, options.get("step", 1), *(given.get(name) for name in order)]
     assert_sentence(refused(address, "regenerate_step", data))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -33,10 +33,13 @@ class PhantomWan(WanModel):
         noise: torch.Generator,
     ) -> Iterator[DenoisingStep]:
         """Make the latents of a clip; yield after every denoising step."""
+        images = [slot.image for slot in conditioning.slots]
+        weakened = any(slot.strength < 1 for slot in conditioning.slots)
         arguments = ClipArguments(
             prompt=conditioning.prompt,
-            images=[slot.image for slot in conditioning.slots],
-            context_latents=self._context(pipeline, conditioning, sampling),
+            images=None if weakened else images,
+            reference_latents=_weakened(pipeline, conditioning, sampling) if weakened else None,
+            context_latents=_context(pipeline, conditioning, sampling),
             height=sampling.height,
             width=sampling.width,
             num_frames=sampling.num_frames,
@@ -48,16 +51,33 @@ class PhantomWan(WanModel):
         pipeline.shortcuts = sampling.shortcuts
         return pipeline.denoise(**vars(arguments))
 
-    @torch.no_grad()
-    def _context(
-        self, pipeline: PhantomWanPipeline, conditioning: Conditioning, sampling: Sampling
-    ) -> torch.Tensor | None:
-        """Return what the clip sees of the one before, `[1, C, K, h, w]`, or None."""
-        if conditioning.before is None or not sampling.context_frames:
-            return None
-        device, frames = pipeline._execution_device, sampling.context_frames
-        latents = encode_last_frames(pipeline.vae, conditioning.before, frames, device)
-        # On the CPU and of its own, so that it is the same on all devices and the clip's noise stays.
-        random = torch.Generator().manual_seed(sampling.seed)
-        noise = torch.randn(latents.shape, generator=random).to(device)
-        return (1 - CONTEXT_NOISE) * latents + CONTEXT_NOISE * noise
+
+@torch.no_grad()
+def _context(
+    pipeline: PhantomWanPipeline, conditioning: Conditioning, sampling: Sampling
+) -> torch.Tensor | None:
+    """Return what the clip sees of the one before, `[1, C, K, h, w]`, or None."""
+    if conditioning.before is None or not sampling.context_frames:
+        return None
+    device, frames = pipeline._execution_device, sampling.context_frames
+    latents = encode_last_frames(pipeline.vae, conditioning.before, frames, device)
+    return _noised(latents, [CONTEXT_NOISE] * latents.shape[2], sampling.seed)
+
+
+def _weakened(
+    pipeline: PhantomWanPipeline, conditioning: Conditioning, sampling: Sampling
+) -> torch.Tensor:
+    """Return reference latents `[1, C, R, h, w]`; a strength below 1 is a noise level of 1 - strength."""
+    images = [slot.image for slot in conditioning.slots]
+    latents = pipeline.prepare_reference_latents(images, sampling.height, sampling.width)
+    levels = [1 - slot.strength for slot in conditioning.slots]
+    return _noised(latents, levels, sampling.seed)
+
+
+def _noised(latents: torch.Tensor, levels: Sequence[float], seed: int) -> torch.Tensor:
+    """Return latents `[1, C, K, h, w]` at noise levels, 0 to 1, one for each of the K frames."""
+    # On the CPU and of its own, so that it is the same on all devices and the clip's noise stays.
+    random = torch.Generator().manual_seed(seed)
+    noise = torch.randn(latents.shape, generator=random).to(latents.device)
+    level = torch.tensor(levels, device=latents.device).view(1, 1, -1, 1, 1)
+    return (1 - level) * latents + level * noise

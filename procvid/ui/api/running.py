@@ -90,6 +90,7 @@ def mount(context: AppContext) -> None:
         chosen: dict[str, str] | None = None,
         takes: int = 1,
         left_out: list[str] | None = None,
+        strengths: dict[str, float] | None = None,
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Redo one step; streams like /generate, with the steps that it made stale.
@@ -105,9 +106,10 @@ def mount(context: AppContext) -> None:
             chosen: crop ids by the name of the object that they stand for
             takes: number of takes to make, 1 to 8; the best one becomes the clip, see /takes
             left_out: names of objects that get no reference
+            strengths: how far the clip takes over the look of a reference, 0 to 1, by object name
         """
         pictures = read_pictures(references, context.profile.max_references)
-        changes = read_changes(seed, prompt, pictures, shows, banned, chosen, left_out)
+        changes = read_changes(seed, prompt, pictures, shows, banned, chosen, left_out, strengths)
         yield from _stream(redo(context, run_id, step, changes, visitor_of(request), takes))
 
     def run(run_id: str) -> RunState:

@@ -11,7 +11,7 @@ from procvid.media.image import resize
 from procvid.run.changes import kept_changes
 from procvid.run.folder import RunFolder, read_run
 from procvid.run.retakes import check_count
-from procvid.run.step import check_shown
+from procvid.run.step import check_shown, check_strengths
 from procvid.run.takes import check_room
 from procvid.storage.lock import locked
 from procvid.storage.text import printable
@@ -52,6 +52,7 @@ def redo(
     job = context.job_of(run_id)
     planned = job.draft.plan.steps[chosen.number - 1]
     check_shown((*changes.left_out, *changes.chosen), planned)
+    check_strengths(changes.strengths, planned)
     path = context.existing_folder_of(run_id)
     check_room(RunFolder(path, read_run(path)), chosen.number, count)
     context.parts(job.options.memory, job.options.lora)
@@ -132,6 +133,7 @@ def read_changes(
     banned: object = None,
     chosen: object = None,
     left_out: object = None,
+    strengths: object = None,
 ) -> StepChanges:
     """Check the changes of a step, because Gradio does not check the types.
 
@@ -146,6 +148,7 @@ def read_changes(
         banned=_names("banned", banned),
         chosen=_pairs(chosen),
         left_out=_names("left_out", left_out),
+        strengths=_shares(strengths),
     )
 
 
@@ -178,6 +181,15 @@ def _pairs(value: Any) -> dict[str, str]:
     return dict(
         zip(_names("chosen", list(value)), _names("chosen", list(value.values())), strict=True)
     )
+
+
+def _shares(value: Any) -> dict[str, float]:
+    if value is None:
+        return {}
+    given = value.values() if isinstance(value, Mapping) else [None]
+    if any(isinstance(n, bool) or not isinstance(n, int | float) for n in given):
+        raise InputError("The strengths are not an object.", 'Send {"frying pan": 0.5}.')
+    return {name: float(value[name]) for name in _names("strengths", list(value))}
 
 
 def lock(context: AppContext, run_id: str, step: object, *, keep: bool) -> RunView:

@@ -366,4 +366,5 @@ def _of_objects(changes: StepChanges, names: set[str]) -> StepChanges:
         shows=tuple(shows[i] for i in kept),
         chosen={name: crop for name, crop in changes.chosen.items() if name in names},
         left_out=tuple(name for name in changes.left_out if name in names),
+        strengths={name: share for name, share in changes.strengths.items() if name in names},
     )

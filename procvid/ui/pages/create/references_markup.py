@@ -11,6 +11,7 @@ from procvid.ui.markup import picture_url, step_list
 from procvid.ui.pages.picture import SUFFIXES
 from procvid.ui.pressed import button
 
+WEAKER = "The clip takes over less of the look of this picture"
 ORIGINS = {"memory": "", "run": "from this video", "upload": "your picture"}
 
 
@@ -29,6 +30,7 @@ class Alternatives:
         about: Which other steps show the same picture, or "".
         everywhere: Label of the button for all steps; "" without one.
         left_out: True if the slot is left empty.
+        strength: How far the clip takes over the look of the picture, 0 to 1.
         problem: Why the last press was refused, or "".
     """
 
@@ -42,6 +44,7 @@ class Alternatives:
     about: str
     everywhere: str
     left_out: bool
+    strength: float
     problem: str = ""
 
 
@@ -217,6 +220,8 @@ def _actions(opened: Alternatives) -> str:
             not opened.left_out,
         ),
         ("hide", "Hide this picture", "", bool(opened.current)),
+        ("weaker", "Weaker look", WEAKER, bool(opened.current) and opened.strength > 0),
+        ("stronger", "Stronger look", "", bool(opened.current) and opened.strength < 1),
         ("everywhere", opened.everywhere, "", bool(opened.everywhere)),
         ("reset", "Reset", "", True),
     ]

@@ -46,6 +46,9 @@ HINTS = {
 }
 PULLED_HINT = "Each clip starts from these pictures of the downloaded store."
 MAX_CHOICES = 40
+STRENGTH_STEP = 0.25
+"""How much a press changes how far a clip takes over the look of a picture."""
+
 PAGE = 8
 """Alternatives shown at once."""
 MAX_UNDO = 50
@@ -247,11 +250,18 @@ def wire(
                     raise InputError("Only a picture of the library can be hidden.", "Press Reset.")
                 kept = without(before, name)
                 return {number: replace(kept, banned=(*kept.banned, slot.crop_id))}
+            case "weaker" | "stronger":
+                strength = before.strengths.get(name, 1.0)
+                strength += STRENGTH_STEP if press.act == "stronger" else -STRENGTH_STEP
+                others = {n: share for n, share in before.strengths.items() if n != name}
+                mine = {name: max(0.0, strength)} if strength < 1 else {}
+                return {number: replace(before, strengths={**others, **mine})}
             case "everywhere":
                 return everywhere(spot, number, name)
             case "reset":
                 banned = tuple(crop for crop in before.banned if crop not in look.ids)
-                return {number: replace(without(before, name), banned=banned)}
+                strengths = {n: share for n, share in before.strengths.items() if n != name}
+                return {number: replace(without(before, name), banned=banned, strengths=strengths)}
         raise InputError("This button is out of date.", "Reload the page.")
 
     def everywhere(spot: Spot, number: int, name: str) -> Changed:
@@ -336,6 +346,7 @@ def alternatives(
         about=about(spot, look, found),
         everywhere=everywhere_label(spot, item) if slot or look.name in changes.left_out else "",
         left_out=look.name in changes.left_out and slot is None,
+        strength=changes.strengths.get(look.name, 1.0),
         problem=problem,
     )
 
@@ -347,9 +358,10 @@ def about(spot: Spot, look: ReferenceLook, found: _Found) -> str:
         return ""
     there = {number: found.slot(number, look.name) for number in names if number != look.step}
     shown = {names[number]: other for number, other in there.items() if other is not None}
+    strength = "" if slot.strength == 1 else f"Its look counts {slot.strength:.0%}. "
     same = [n for n, o in shown.items() if o.image is slot.image or o.crop_id == slot.crop_id]
     lists = ((same, "the same picture"), ([n for n in shown if n not in same], "another picture"))
-    return " ".join(
+    return strength + " ".join(
         f"Step{'s' * (len(which) > 1)} {_listed(which)} use{'s' * (len(which) == 1)} {what}."
         for which, what in lists
         if which
