@@ -78,6 +78,11 @@ WAYS: Mapping[str, Disturb] = {
 WRONG_STATE = {f"wrong state in {n} %": n / 100 for n in (33, 67, 100)}
 """Share of the clips whose food has a reference in another state."""
 
+WEAKENED = {f"vessel at a strength of {n} %": n / 100 for n in (75, 50, 25, 0)}
+"""Strength of the first reference, as a person sets it."""
+
+EVERY_WAY = (*WAYS, *WRONG_STATE, *WEAKENED)
+
 
 def clips_of(
     pipeline: PhantomWanPipeline, seed: int, way: str
@@ -88,7 +93,8 @@ def clips_of(
         crops = disturbed_references(seed, number, recipe.kitchen, step.scene, way)
         objects = objects_of(np.random.default_rng(0), step.scene, step.scene.food_name or None)
         prompt = toy_prompt(step.text, step.scene.action, objects)
-        frames = toy_clip(pipeline, prompt, crops, seed * 100 + number)
+        drawn, strengths = seed * 100 + number, [WEAKENED.get(way, 1.0), *[1.0] * REFERENCES]
+        frames = toy_clip(pipeline, prompt, crops, drawn, strengths=strengths)
         yield step.scene, recipe.kitchen, step.text, frames
 
 
@@ -100,7 +106,7 @@ def disturbed_references(
     rng = np.random.default_rng([seed, number, 6])
     if way in WAYS:
         return [WAYS[way](rng, crop) for crop in crops]
-    if scene.food is not None and rng.random() < WRONG_STATE[way]:
+    if way in WRONG_STATE and scene.food is not None and rng.random() < WRONG_STATE[way]:
         others = [state for state in FORMS if state not in (scene.state_before, scene.state_after)]
         wrong = scene.showing(state=others[int(rng.integers(len(others)))])
         drawn = np.random.default_rng([seed, number, 5])
@@ -113,7 +119,7 @@ def figures(oracle: Oracle, lora: Path | None, arguments: argparse.Namespace) ->
     label = sha256_of(find_lora(lora))[:12] if lora else BASE
     pipeline: PhantomWanPipeline | None = None
     found: dict[str, dict[str, list[float | None]]] = {}
-    for way in (*WAYS, *WRONG_STATE):
+    for way in EVERY_WAY:
         clips = []
         for seed in first_seeds(arguments.recipes):
             file = arguments.out / f"{label}-{seed}-{way.replace(' ', '_').replace('%', '')}.npy"
@@ -146,9 +152,8 @@ def table_of(found: Mapping[str, Mapping[str, Mapping[str, Sequence[float | None
             for name in others:
                 after = [float(found[name][way][figure][k] or 0) for k in places]
                 change = paired_difference(before, after)
-                cells.append(
-                    f"{100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
-                )
+                mean, low, high = (100 * (v or 0.0) for v in (change.mean, change.low, change.high))
+                cells.append(f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]")
         rows.append(f"| {way} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 

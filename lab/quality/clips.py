@@ -18,6 +18,7 @@ from lab.pretrain.oracle import COLOURED, Oracle, colours_of, truth_of
 from lab.pretrain.toy_crops import cut, noisy, role_of
 from lab.pretrain.toy_latents import source_frames
 from lab.pretrain.toy_texts import objects_of
+from procvid.models.generators.phantom_wan import noised
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.plan.writing.toy_prompt import toy_prompt
 from procvid.protocols import Embedder
@@ -68,11 +69,19 @@ def toy_clip(
     crops: Sequence[Image],
     seed: int,
     sampling: Sampling = TINY.sampling,
+    strengths: Sequence[float] = (),
 ) -> Frames:
-    """Return a clip of the tiny model, uint8 (T, H, W, 3), with the guidance of the product."""
+    """Return a clip of the tiny model, uint8 (T, H, W, 3), with the guidance of the product.
+
+    `strengths` are those of the references, 1 where they are missing.
+    """
+    images = [Pillow.fromarray(crop) for crop in crops]
+    latents = pipeline.prepare_reference_latents(images or None, SIZE, SIZE)
+    if any(strength < 1 for strength in strengths[: len(images)]):
+        latents = noised(latents, [1 - strength for strength in strengths[: len(images)]], seed)
     video = pipeline(
         prompt=prompt,
-        images=[Pillow.fromarray(crop) for crop in crops] or None,
+        reference_latents=latents,
         height=SIZE,
         width=SIZE,
         num_frames=NUM_FRAMES,

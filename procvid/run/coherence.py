@@ -20,7 +20,7 @@ from procvid.run.parts import Parts
 from procvid.types import Frames, StepPlan
 
 TEMPORAL = 4
-"""Frames of the video in one latent frame."""
+"""Most frames of the video in one latent frame; the encoder takes those that it needs."""
 
 MARGIN_PX = 1
 """Painted around the box of an object, px."""
@@ -34,7 +34,7 @@ def seen_before(run: RunFolder, parts: Parts, step: StepPlan) -> tuple[Frames | 
     Nothing and "" for the first step, and for a run whose clips do not see each other.
 
     Returns:
-        uint8 (T, H, W, 3) RGB in the size of the model, T = 4 K + 1 or all frames of a shorter clip.
+        uint8 (T, H, W, 3) RGB in the size of the model, T = 4 K + 1, or fewer for a shorter clip.
 
     Raises:
         RunError: The clip before is missing or damaged.

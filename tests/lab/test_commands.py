@@ -22,6 +22,7 @@ MODULES = [
     "lab.coached",
     "lab.examples",
     "lab.food_reference",
+    "lab.imperfect",
     "lab.judges",
     "lab.reinforced",
     "lab.known_world",

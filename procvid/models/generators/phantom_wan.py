@@ -61,7 +61,7 @@ def _context(
         return None
     device, frames = pipeline._execution_device, sampling.context_frames
     latents = encode_last_frames(pipeline.vae, conditioning.before, frames, device)
-    return _noised(latents, [CONTEXT_NOISE] * latents.shape[2], sampling.seed)
+    return noised(latents, [CONTEXT_NOISE] * latents.shape[2], sampling.seed)
 
 
 def _weakened(
@@ -71,10 +71,10 @@ def _weakened(
     images = [slot.image for slot in conditioning.slots]
     latents = pipeline.prepare_reference_latents(images, sampling.height, sampling.width)
     levels = [1 - slot.strength for slot in conditioning.slots]
-    return _noised(latents, levels, sampling.seed)
+    return noised(latents, levels, sampling.seed)
 
 
-def _noised(latents: torch.Tensor, levels: Sequence[float], seed: int) -> torch.Tensor:
+def noised(latents: torch.Tensor, levels: Sequence[float], seed: int) -> torch.Tensor:
     """Return latents `[1, C, K, h, w]` at noise levels, 0 to 1, one for each of the K frames."""
     # On the CPU and of its own, so that it is the same on all devices and the clip's noise stays.
     random = torch.Generator().manual_seed(seed)

@@ -1,0 +1,1 @@
+"""Clips that see their neighbour: pairwise attention and rolling context, measured on toy recipes."""
