@@ -100,11 +100,11 @@ def gradient_of(
     video = decode_video(policy.pipeline.vae, x, x.device)[0].transpose(0, 1).float()
     frames = ((video.detach() + 1) * 127.5).clamp(0, 255).byte().permute(0, 2, 3, 1).cpu()
     rng = torch.Generator().manual_seed(seed)
-    rewards = [_reward(reader, shot, _seen(video, rng), weights) for _ in range(VIEWS)]
+    rewards = [_reward(reader, shot, seen(video, rng), weights) for _ in range(VIEWS)]
     return Gradient(torch.stack(rewards).mean(), distance, frames)
 
 
-def _seen(video: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+def seen(video: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """Return a clip (T, 3, H, W) moved by some pixels, in other light, and with noise.
 
     A pattern of pixels that only the reader sees does not survive this; what is in the picture does.

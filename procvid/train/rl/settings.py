@@ -52,7 +52,7 @@ class RlSettings:
     dpo_beta: float = option(
         500.0, "dpo: strength of the preference; less allows more change from the base"
     )
-    gradient_steps: int = option(1, "reward-gradient: last denoising steps with gradients")
+    gradient_steps: int = option(4, "reward-gradient: last denoising steps with gradients")
     batch_size: int = option(8, "clips of a group per forward pass")
     checkpointing: bool = option(
         False, "recompute activations in the backward pass: less GPU memory, a third more time"
