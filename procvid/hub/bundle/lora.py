@@ -18,7 +18,7 @@ from procvid.hub.release import Release
 from procvid.media.video import read_metadata
 from procvid.settings import PROFILES
 from procvid.storage.files import sha256_of
-from procvid.storage.pins import TRANSFORMERS
+from procvid.storage.pins import LATEST, TRANSFORMERS
 
 MAX_EXAMPLES = 4
 
@@ -103,7 +103,7 @@ def _base_model(
             "profile": base,
         }
     profile = base if base in PROFILES else str(training.get("profile", ""))
-    if base in TRANSFORMERS:
+    if base in TRANSFORMERS and TRANSFORMERS[base].revision != LATEST:
         base = TRANSFORMERS[base].pinned
     name, _, revision = base.partition("@")
     revision = revision or str(training.get("base_revision", ""))
