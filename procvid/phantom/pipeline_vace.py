@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from diffusers import WanVACEPipeline
 from PIL import Image
+from torch.nn import functional
 
 from procvid.phantom import inputs
 from procvid.phantom.autoencoding import (
@@ -192,7 +193,11 @@ class VacePipeline(WanVACEPipeline):
             None, None, pictures, 1, height, width, num_frames, torch.float32, device
         )
         latents = self.prepare_video_latents(video_BCTHW, mask_BCTHW, references, None, device)
-        return torch.cat([latents, self.prepare_masks(mask_BCTHW, references)], dim=1)
+        # diffusers pads the mask with as many of its own frames, of which a short clip has too few.
+        mask = functional.pad(
+            self.prepare_masks(mask_BCTHW, [[]]), (0, 0, 0, 0, len(references[0]), 0)
+        )
+        return torch.cat([latents, mask], dim=1)
 
     def _steps(
         self,

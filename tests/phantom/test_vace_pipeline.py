@@ -44,6 +44,12 @@ def test_a_clip_is_that_of_diffusers(vace, pictures, count, scale):
     expected = theirs(**asked, generator=seeded(), output_type="latent").frames[:, :, count:]
     found = last_latents(vace, pictures[:count], guidance_scale=scale)
     assert found.shape == expected.shape == (1, 8, 3, 4, 6)
-    assert (found - expected).abs().max() < 1e-6 * expected.abs().max()
+    assert torch.equal(found, expected)
     frames = theirs(**asked, generator=seeded()).frames
-    assert np.abs(vace.decode_latents(found) - frames).max() < 1e-5
+    # The random decoder enlarges the rounding of its input.
+    assert np.abs(vace.decode_latents(found) - frames).max() < 3e-5
+
+
+def test_a_clip_shorter_than_its_references(vace, pictures):
+    """diffusers makes too small a mask for it and fails."""
+    assert last_latents(vace, pictures, num_frames=5).shape == (1, 8, 2, 4, 6)
