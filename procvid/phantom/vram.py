@@ -259,13 +259,9 @@ def _denoising_bytes(
             # The conditions of all frames in place of the references.
             kind, channels = VaceModel, transformer["vace_in_channels"]
             frames = references = frames + references
-        guided = kind(
-            shallow,
-            Guidance(*scales, clip.num_references),
-            torch.zeros((1, channels, references, *video[3:]), dtype=dtype),
-            denoising.precise,
-            shortcuts,
-        )
+        given = torch.zeros((1, channels, references, *video[3:]), dtype=dtype)
+        guidance = Guidance(*scales, clip.num_references)
+        guided = kind(shallow, guidance, given, denoising.precise, shortcuts)
         latents = torch.zeros((*video[:2], frames, *video[3:]))
         timestep = torch.zeros((), dtype=torch.int64)
         shape = (1, clip.text_length, shallow.config.text_dim)
@@ -280,8 +276,8 @@ def _denoising_bytes(
 
         with ValuesUnknown():
             peak = peak_bytes(steps)
-    # In addition: the noisy video, two states of the solver and the result.
-    return peak + 4 * latents.numel() * 4
+    # In addition: the noisy video, two states of the solver and the result, and VACE's conditions.
+    return peak + 4 * latents.numel() * 4 + (given.nbytes if kind is VaceModel else 0)
 
 
 def _two_layers(transformer: Mapping[str, Any]) -> dict[str, Any]:

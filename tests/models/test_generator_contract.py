@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from procvid.errors import InputError, UnavailableError
 from procvid.models.generators.phantom_wan import PhantomWan
 from procvid.models.generators.vace import WanVace
-from procvid.models.pipeline_host import PipelineHost, Placement
+from procvid.models.pipeline_host import ON_CPU, PipelineHost, Placement
 from procvid.models.wan_model import WanModel
 from procvid.phantom.loading import read_config
 from procvid.protocols import ClipGenerator
@@ -44,7 +44,7 @@ class Kind:
     def sampling(self):
         return replace(self.profile.sampling, num_inference_steps=2, seed=1)
 
-    def host(self, loras=(), placement=Placement(), previews=False) -> PipelineHost:
+    def host(self, loras=(), placement=ON_CPU, previews=False) -> PipelineHost:
         return PipelineHost(self.build(self.profile, self.folder), loras, placement, previews)
 
 
