@@ -6,11 +6,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanVACETransformer3DModel
 
+from procvid.phantom.model_folder import write_manifest
 from procvid.phantom.pipeline_vace import VacePipeline
-from procvid.settings import TINY, VACE_1_3B
+from procvid.settings import PROFILES, TINY, VACE_1_3B
 from tests.phantom.conftest import build_scheduler, build_text_encoder, build_tokenizer
 
 TRANSFORMER = {
@@ -78,3 +80,20 @@ def write_vace(folder: Path) -> Path:
     facts = {**json.loads(index.read_text()), "_class_name": "WanVACEPipeline"}
     index.write_text(json.dumps(facts))
     return folder
+
+
+def install_vace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Install the tiny pipeline as the converted model of the profile vace-1.3b; return its folder.
+
+    The profile runs on a CPU, and its memory uses the embedded models.
+    """
+    from procvid.wiring import run as wiring
+
+    made = write_vace(folder / VACE_1_3B.name)
+    write_manifest(made, {"transformer": "Wan-AI/Wan2.1-VACE-1.3B-diffusers@abc"})
+    monkeypatch.setenv("PROCVID_MODELS", str(folder))
+    monkeypatch.setitem(PROFILES, VACE_1_3B.name, TINY_VACE)
+    embedder, detector = wiring.build_embedder, wiring.build_detector
+    monkeypatch.setattr(wiring, "build_embedder", lambda _: embedder(TINY))
+    monkeypatch.setattr(wiring, "build_detector", lambda _, own: detector(TINY, own))
+    return made
