@@ -170,7 +170,7 @@ PHANTOM_14B = replace(
 VACE_1_3B = replace(
     PHANTOM_1_3B,
     name="vace-1.3b",
-    purpose="footage of up to 832x480 px on one GPU, made by Wan VACE",
+    purpose="Wan VACE footage of up to 832x480 px on one GPU",
     sampling=replace(PHANTOM_1_3B.sampling, guidance_scale_text=5.0, guidance_scale_image=1.0),
     generator="vace",
     max_size=(832, 480),
@@ -183,7 +183,7 @@ VACE_1_3B = replace(
 VACE_14B = replace(
     VACE_1_3B,
     name="vace-14b",
-    purpose="footage of up to 1280x720 px on a GPU with 80 GB, made by Wan VACE",
+    purpose="Wan VACE footage of up to 1280x720 px on a GPU with 80 GB",
     max_size=(1280, 720),
     fits_lent_gpu=False,
 )

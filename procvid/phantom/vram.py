@@ -352,14 +352,25 @@ def _tile_sizes(size: int, largest: int, stride: int) -> list[int]:
 def _encoding_conditions(
     autoencoder: AutoencoderKLWan, transformer: dict[str, Any], clip: ClipShape
 ) -> int:
-    """Return the peak of encoding the conditions of VACE: the references and an empty clip."""
-    pipeline = VacePipeline(
-        None, None, autoencoder, None, _meta_transformer(transformer, torch.float32)
-    )
+    """Return the peak of encoding the conditions of VACE: the references and an empty clip.
+
+    From the third latent frame on, only the pixels and the result grow.
+    """
+    meta = _meta_transformer(transformer, torch.float32)
+    pipeline = VacePipeline(None, None, autoencoder, None, meta)
     pictures = [Image.new("RGB", (clip.width, clip.height))] * clip.num_references
-    return peak_bytes(
-        lambda: pipeline.conditions_of(pictures or None, clip.height, clip.width, clip.num_frames)
-    )
+    temporal = autoencoder.config.scale_factor_temporal
+
+    def peak(num_latent_frames: int) -> int:
+        frames = (num_latent_frames - 1) * temporal + 1
+        size = clip.height, clip.width, frames
+        return peak_bytes(lambda: pipeline.conditions_of(pictures or None, *size))
+
+    wanted = (clip.num_frames - 1) // temporal + 1
+    if wanted <= 4:
+        return peak(wanted)
+    three, four = peak(3), peak(4)
+    return four + (wanted - 4) * (four - three)
 
 
 def _encode_reference(autoencoder: AutoencoderKLWan, clip: ClipShape) -> torch.Tensor:

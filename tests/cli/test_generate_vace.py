@@ -41,7 +41,7 @@ def test_a_run_makes_clips_that_name_the_model(installed, recipe, tmp_path, caps
     command = ["generate", str(recipe), "--out", str(out), "--profile", "vace-1.3b", "--steps", "2"]
     assert main(command) == 0
     printed = capsys.readouterr().out
-    assert "Profile vace-1.3b: " in printed and "made by Wan VACE" in printed
+    assert "Profile vace-1.3b: " in printed and "Wan VACE footage" in printed
     assert (out / "video.mp4").is_file()
     run = json.loads((out / "run.json").read_text())
     assert run["request"]["profile"] == "vace-1.3b"
@@ -119,7 +119,7 @@ def test_an_image_scale_is_refused(profile):
 
 
 def test_its_clips_have_the_sizes_of_its_training():
-    with pytest.raises(InputError, match="1280x720 is larger than vace-1.3b"):
+    with pytest.raises(InputError, match=r"1280x720 is larger than vace-1\.3b"):
         choose_sampling(VACE_1_3B, size=(1280, 720))
     with pytest.raises(InputError, match="121 frames"):
         choose_sampling(VACE_14B, num_frames=121)

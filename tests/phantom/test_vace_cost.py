@@ -97,12 +97,12 @@ def test_the_results_of_all_blocks_for_conditions_are_kept():
 
 def test_encoding_the_conditions_is_counted():
     vae = AutoencoderKLWan(**VAE).eval()
-    clip = replace(CLIP, width=64, height=48)
+    clip = replace(CLIP, width=64, height=48, num_frames=33)
     pipeline = VacePipeline(None, None, vae, None, WanVACETransformer3DModel(**VACE))
     pictures = [Image.new("RGB", (50, 30))] * 2
     with torch.no_grad():
-        measured = peak_bytes(lambda: pipeline.conditions_of(pictures, 48, 64, 17))
-        decoded = peak_bytes(lambda: vae.decode(torch.zeros(1, 8, 5, 6, 8)))
+        measured = peak_bytes(lambda: pipeline.conditions_of(pictures, 48, 64, 33))
+        decoded = peak_bytes(lambda: vae.decode(torch.zeros(1, 8, 9, 6, 8)))
     found = estimated(clip=clip).vae.activations
     assert found == pytest.approx(max(measured, decoded), rel=0.05)
     # Of a narrow decoder the video and the mask are the larger part.
