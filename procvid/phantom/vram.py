@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel, WanVACETransformer3DModel
-from PIL import Image
 from torch._subclasses import FakeTensorMode
 from transformers import UMT5Config, UMT5EncoderModel
 
@@ -358,19 +357,19 @@ def _encoding_conditions(
     """
     meta = _meta_transformer(transformer, torch.float32)
     pipeline = VacePipeline(None, None, autoencoder, None, meta)
-    pictures = [Image.new("RGB", (clip.width, clip.height))] * clip.num_references
     temporal = autoencoder.config.scale_factor_temporal
 
     def peak(num_latent_frames: int) -> int:
-        frames = (num_latent_frames - 1) * temporal + 1
-        size = clip.height, clip.width, frames
-        return peak_bytes(lambda: pipeline.conditions_of(pictures or None, *size))
+        size = clip.height, clip.width, (num_latent_frames - 1) * temporal + 1
+        return peak_bytes(lambda: pipeline.conditions_of(None, *size))
 
+    # The references wait as pixels while the clip is encoded.
+    references = clip.num_references * 3 * clip.height * clip.width * 4
     wanted = (clip.num_frames - 1) // temporal + 1
     if wanted <= 4:
-        return peak(wanted)
+        return references + peak(wanted)
     three, four = peak(3), peak(4)
-    return four + (wanted - 4) * (four - three)
+    return references + four + (wanted - 4) * (four - three)
 
 
 def _encode_reference(autoencoder: AutoencoderKLWan, clip: ClipShape) -> torch.Tensor:
