@@ -20,7 +20,7 @@ from lab.command import new_parser
 from procvid.cli import run
 from procvid.cli.arguments import Parser, add_json
 from procvid.errors import UnavailableError
-from procvid.storage.pins import LATEST, PINS, HubModel
+from procvid.storage.pins import PINS, HubModel
 
 SIZE_TOLERANCE = 0.05
 """A pin's size is approximate; a larger difference is a problem."""
@@ -69,7 +69,7 @@ def _problems(model: HubModel, api: HfApi) -> Iterator[str]:
     size = sum(files[name].size or 0 for name in wanted)
     if abs(size - model.size_bytes) > SIZE_TOLERANCE * model.size_bytes:
         yield f"its files have {size} bytes, not about {model.size_bytes}"
-    if model.revision == LATEST:
+    if not model.is_pinned:
         return
     if all(commit.commit_id != model.revision for commit in api.list_repo_commits(model.repo)):
         yield "the commit is not on the main branch"

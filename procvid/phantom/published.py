@@ -17,7 +17,7 @@ from huggingface_hub import HfApi, constants, errors, snapshot_download, try_to_
 
 from procvid.errors import UnavailableError
 from procvid.storage.files import sha256_of
-from procvid.storage.pins import BASES, LATEST, TRANSFORMERS, WAN_OTHER_BYTES, HubModel
+from procvid.storage.pins import BASES, TRANSFORMERS, WAN_OTHER_BYTES, HubModel
 
 _OFFLINE = "it is not in the local cache, and the Hub cannot be reached"
 _REASONS: Mapping[type[Exception], str] = {
@@ -156,7 +156,7 @@ def fetch_base(profile: str) -> PublishedFiles:
 
 def _fetch(model: HubModel) -> PublishedFiles:
     """Download a model; without a pinned commit, at its latest one, with a check of its hashes."""
-    if model.revision != LATEST:
+    if model.is_pinned:
         return PublishedFiles(_download(model))
     resolved = _latest(model)
     folder = _download(resolved)

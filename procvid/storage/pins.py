@@ -34,6 +34,11 @@ class HubModel:
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_pinned(self) -> bool:
+        """True if the revision is a commit."""
+        return self.revision != LATEST
+
+    @property
     def pinned(self) -> str:
         """The repository and its commit, "owner/name@commit"."""
         return f"{self.repo}@{self.revision}"

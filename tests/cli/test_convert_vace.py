@@ -161,6 +161,39 @@ def test_a_file_with_another_hash_than_the_hubs_is_refused(
     assert "Delete " in said and not (tmp_path / "out").exists()
 
 
+def keep_in_cache(vace: Path, cache: Path) -> Path:
+    """Lay a folder into the Hub's cache as its client does; return the folder of the blobs."""
+    home = cache / "models--Wan-AI--Wan2.1-VACE-1.3B-diffusers"
+    for name in ("refs", "blobs"):
+        (home / name).mkdir(parents=True)
+    (home / "refs" / "main").write_text(COMMIT)
+    for file in (file for file in vace.rglob("*") if file.is_file()):
+        blob = home / "blobs" / sha256_of(file)
+        shutil.copyfile(file, blob)
+        link = home / "snapshots" / COMMIT / file.relative_to(vace)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(blob)
+    return home / "blobs"
+
+
+def test_files_in_the_cache_are_converted_without_the_network_and_checked(
+    vace, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    blobs = keep_in_cache(vace, tmp_path / "cache")
+    assert main(downloaded(vace, tmp_path / "out")) == 0, capsys.readouterr().err
+    assert "Download: nothing." in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["vae/config.json"]["source"].endswith(f"-diffusers@{COMMIT}")
+    weights = vace / "vae" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    (blobs / sha256_of(weights)).write_bytes(content)
+    assert main(downloaded(vace, tmp_path / "other")) == 1
+    said = capsys.readouterr().err
+    assert "vae/diffusion_pytorch_model.safetensors" in said and "is damaged" in said
+
+
 def test_without_the_network_it_says_what_to_give(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     assert main(["convert", "vace-14b", "--out", str(tmp_path / "out")]) == 1
