@@ -26,7 +26,7 @@ from procvid.phantom.autoencoding import (
     to_frames,
 )
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
-from procvid.phantom.fast import FastModel, shortened
+from procvid.phantom.fast import FastModel, check_shortcuts, shortened
 from procvid.phantom.guidance import Branch, Guidance
 from procvid.phantom.placing import send_back
 from procvid.phantom.references import ReferenceImage, letter_box
@@ -156,6 +156,7 @@ class VacePipeline(WanVACEPipeline):
     ) -> None:
         if not isinstance(prompt, str):
             raise ValueError(f"prompt must be one string, but is of type {type(prompt).__name__}.")
+        check_shortcuts(self.shortcuts, self.precise)
         if self.shortcuts.cache is not None:
             raise ValueError("Step caches are not supported with VACE: use the exact model.")
         inputs.check_images(images)
