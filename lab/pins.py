@@ -1,6 +1,7 @@
 """Ask the Hub whether every pinned model still exists: `python -m lab.pins`.
 
-A pin holds if its commit is on the main branch, has every file, and records the pinned hashes.
+A pin holds if its commit is on the main branch, has every file, and records the pinned hashes. Of a
+model without a commit, files and size are checked.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def _problems(model: HubModel, api: HfApi) -> Iterator[str]:
     size = sum(files[name].size or 0 for name in wanted)
     if abs(size - model.size_bytes) > SIZE_TOLERANCE * model.size_bytes:
         yield f"its files have {size} bytes, not about {model.size_bytes}"
+    if not model.is_pinned:
+        return
     if all(commit.commit_id != model.revision for commit in api.list_repo_commits(model.repo)):
         yield "the commit is not on the main branch"
 

@@ -6,6 +6,7 @@ for no GPU: `procvid.machine` finds the hardware and chooses the profile.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tempfile
@@ -23,11 +24,11 @@ MAX_STEPS = 200
 """Maximum number of denoising steps of a clip."""
 
 MAX_REFERENCES = 4
-"""Maximum number of reference images of Phantom-Wan; code with a profile reads the profile's."""
+"""Maximum number of reference images of any model; code with a profile reads the profile's."""
 
 MAX_SEED = 2**63 - 1
 
-GeneratorKind = Literal["phantom-wan"]
+GeneratorKind = Literal["phantom-wan", "vace"]
 """The adapters that make clips; `procvid.wiring.run.build_generator` has one case for each."""
 
 
@@ -40,7 +41,8 @@ class Profile:
     Attributes:
         name: Value of `--profile`.
         purpose: Kind of clips and hardware, in a few words for the user.
-        sampling: Default sampling; its seed is not used.
+        sampling: Default sampling; its seed is not used. An image scale of 1 means that the model has
+            no image guidance, so no other value is valid.
         generator: Adapter that makes the clips.
         sizes: (width, height) pairs in pixels that work; empty for any multiple of `size_multiple`.
         frame_counts: Frame counts that work; empty for any 4n+1 up to `max_frames`.
@@ -58,7 +60,7 @@ class Profile:
         fixed_vocabulary: True if its models know only the words of the rules planner, listed in the
             generator's `vocabulary.json`. "auto" then asks no language model.
         half_precision: True if it computes in half precision. It is then precise by default.
-        auto_vram_gib: "auto" chooses it on a GPU with this much memory or more.
+        auto_vram_gib: "auto" chooses it on a GPU with this much memory or more; infinity for never.
         fits_lent_gpu: True if a clip can be made while a ZeroGPU loan lasts.
         shortcuts: Shortcuts of `--fast`; a profile without any has no fast mode.
     """
@@ -165,8 +167,33 @@ PHANTOM_14B = replace(
     fits_lent_gpu=False,
 )
 
-PROFILES: Mapping[str, Profile] = {p.name: p for p in (TINY, PHANTOM_1_3B, PHANTOM_14B)}
+VACE_1_3B = replace(
+    PHANTOM_1_3B,
+    name="vace-1.3b",
+    purpose="Wan VACE footage of up to 832x480 px on one GPU",
+    sampling=replace(PHANTOM_1_3B.sampling, guidance_scale_text=5.0, guidance_scale_image=1.0),
+    generator="vace",
+    max_size=(832, 480),
+    max_frames=81,
+    # Phantom is the model that procvid is measured with; VACE is for those who ask for it.
+    auto_vram_gib=math.inf,
+    shortcuts=EXACT,
+)
+
+VACE_14B = replace(
+    VACE_1_3B,
+    name="vace-14b",
+    purpose="Wan VACE footage of up to 1280x720 px on a GPU with 80 GB",
+    max_size=(1280, 720),
+    fits_lent_gpu=False,
+)
+
+PROFILES: Mapping[str, Profile] = {
+    p.name: p for p in (TINY, PHANTOM_1_3B, PHANTOM_14B, VACE_1_3B, VACE_14B)
+}
 """All profiles; "auto" takes the first that runs on this machine, the bundled one last."""
+PHANTOM_PROFILES = tuple(p.name for p in PROFILES.values() if p.generator == "phantom-wan")
+"""Profiles that can be trained and benchmarked."""
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-5.4-mini"
 """Default of `PROCVID_OPENAI_MODEL`; the model must read images and follow a JSON schema."""
@@ -229,66 +256,56 @@ def choose_sampling(
     default = profile.fast_sampling if fast else profile.sampling
     default = profile.sampling.distilled if distilled else default
     width, height = size or (default.width, default.height)
-    sampling = replace(
-        default,
-        width=width,
-        height=height,
-        num_frames=default.num_frames if num_frames is None else num_frames,
-        num_inference_steps=(
-            default.num_inference_steps if num_inference_steps is None else num_inference_steps
-        ),
-        seed=seed,
-    )
+    given = {"num_frames": num_frames, "num_inference_steps": num_inference_steps}
+    wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    sampling = replace(default, width=width, height=height, seed=seed, **wanted)
     check_sampling(profile, sampling)
     return sampling
 
 
 def check_sampling(profile: Profile, sampling: Sampling) -> None:
-    """Check that a profile can make a clip of this size, length, number of steps and seed.
+    """Check that a profile can make a clip of this size, length, steps, image scale and seed.
 
     Raises:
         InputError: It cannot; the message names the value and the ones that work.
     """
     _check_size(profile, sampling.width, sampling.height)
     _check_frames(profile, sampling.num_frames)
-    if not 1 <= sampling.num_inference_steps <= MAX_STEPS:
-        raise InputError(
-            f"The number of denoising steps {sampling.num_inference_steps} is out of range.",
-            f"Choose 1 to {MAX_STEPS}.",
+    for what, value, least, most in (
+        ("number of denoising steps", sampling.num_inference_steps, 1, MAX_STEPS),
+        ("seed", sampling.seed, 0, MAX_SEED),
+    ):
+        if not least <= value <= most:
+            raise InputError(f"The {what} {value} is out of range.", f"Choose {least} to {most}.")
+    scale = sampling.guidance_scale_image
+    if profile.sampling.guidance_scale_image == 1 != scale:
+        problem = (
+            f"The {profile.name} profile has no image guidance, but the image scale is {scale:g}."
         )
-    if not 0 <= sampling.seed <= MAX_SEED:
-        raise InputError(f"The seed {sampling.seed} is out of range.", f"Choose 0 to {MAX_SEED}.")
+        raise InputError(problem, "Set guidance_scale_image to 1.")
 
 
 def _check_size(profile: Profile, width: int, height: int) -> None:
-    multiple = profile.size_multiple
-    if width < multiple or height < multiple or width % multiple or height % multiple:
-        raise InputError(
-            f"The size {width}x{height} is not divisible by {multiple}.",
-            _sizes_that_work(profile),
-        )
-    if profile.sizes and (width, height) not in profile.sizes:
-        raise InputError(
-            f"The {profile.name} profile cannot make clips of {width}x{height} px.",
-            _sizes_that_work(profile),
-        )
-    most_wide, most_high = profile.max_size
-    if width * height > most_wide * most_high:
-        raise InputError(
-            f"The size {width}x{height} is larger than {profile.name} was trained for.",
-            f"Choose {most_wide}x{most_high} px or smaller.",
-        )
+    multiple, (most_wide, most_high) = profile.size_multiple, profile.max_size
+    remedy = _sizes_that_work(profile)
+    if min(width, height) < multiple or width % multiple or height % multiple:
+        problem = f"The size {width}x{height} is not divisible by {multiple}."
+    elif profile.sizes and (width, height) not in profile.sizes:
+        problem = f"The {profile.name} profile cannot make clips of {width}x{height} px."
+    elif width * height > most_wide * most_high:
+        problem = f"The size {width}x{height} is larger than {profile.name} was trained for."
+        remedy = f"Choose {most_wide}x{most_high} px or smaller."
+    else:
+        return
+    raise InputError(problem, remedy)
 
 
 def _sizes_that_work(profile: Profile) -> str:
     if profile.sizes:
         sizes = " or ".join(f"{w}x{h}" for w, h in profile.sizes)
         return f"Omit --size: {profile.name} was trained on {sizes} px only."
-    default = profile.sampling
-    return (
-        f"Choose a multiple of {profile.size_multiple} px each way, "
-        f"such as {default.width}x{default.height}."
-    )
+    usual = f"{profile.sampling.width}x{profile.sampling.height}"
+    return f"Choose a multiple of {profile.size_multiple} px each way, such as {usual}."
 
 
 def _check_frames(profile: Profile, num_frames: int) -> None:
@@ -299,12 +316,10 @@ def _check_frames(profile: Profile, num_frames: int) -> None:
         remedy = f"Choose a number 4n+1 up to {profile.max_frames}, such as 81."
     if num_frames < 1 or num_frames % 4 != 1:
         raise InputError(f"{num_frames} frames are not 4n+1 frames.", remedy)
-    if num_frames > profile.max_frames or (
-        profile.frame_counts and num_frames not in profile.frame_counts
-    ):
-        raise InputError(
-            f"The {profile.name} profile cannot make clips of {num_frames} frames.", remedy
-        )
+    known = profile.frame_counts or (num_frames,)
+    if num_frames > profile.max_frames or num_frames not in known:
+        problem = f"The {profile.name} profile cannot make clips of {num_frames} frames."
+        raise InputError(problem, remedy)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -313,12 +328,11 @@ def parse_size(text: str) -> tuple[int, int]:
     Raises:
         InputError: The text is not two whole numbers joined by an x.
     """
-    width, _, height = text.strip().lower().partition("x")
-    if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
-        raise InputError(f"The size {text!r} is not WIDTHxHEIGHT.", "Write it like 96x96, in px.")
-    if len(width) > 5 or len(height) > 5:
-        raise InputError(f"The size {text!r} is out of range.", "Write at most 5 digits each.")
-    return int(width), int(height)
+    size = re.fullmatch("([0-9]{1,5})x([0-9]{1,5})", text.strip().lower())
+    if size is None:
+        remedy = "Write it like 96x96, in px, with at most 5 digits each."
+        raise InputError(f"The size {text!r} is not WIDTHxHEIGHT.", remedy)
+    return int(size[1]), int(size[2])
 
 
 @dataclass(frozen=True)
@@ -381,7 +395,13 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
     names = ("OPENAI_SPEECH_MODEL", "OPENAI_SPEECH_VOICE", "CREDENTIALS_CERT", "CREDENTIALS_KEY")
     model, voice, certificate, key = (variables.get(f"PROCVID_{n}", "").strip() for n in names)
     assets = variables.get("PROCVID_ASSETS") or Path(__file__).parent / "assets"
-    cache, models = variables.get("PROCVID_CACHE"), variables.get("PROCVID_MODELS")
+    shared = variables.get("XDG_CACHE_HOME") or home_folder() / ".cache"
+    limits = {
+        limit.name: _limit(f"PROCVID_OPENAI_{limit.name.upper()}", variables, limit.default)
+        for limit in fields(Budget)
+    }
+    models = variables.get("PROCVID_MODELS") or home_folder() / ".cache/procvid/models"
+    owner = variables.get("SPACE_ID", "").partition("/")[0].strip()
     return Environment(
         openai_api_key=variables.get("OPENAI_API_KEY", "").strip() or None,
         runs_folder=user_path(variables.get("PROCVID_RUNS") or "runs"),
@@ -389,15 +409,10 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         openai_url=_url("OPENAI_BASE_URL", variables.get("OPENAI_BASE_URL", "")),
         openai_model=variables.get("PROCVID_OPENAI_MODEL", "").strip() or OPENAI_MODEL,
         openai_speech=(model or OPENAI_SPEECH[0], voice or OPENAI_SPEECH[1]),
-        openai_budget=Budget(
-            **{
-                limit.name: _limit(f"PROCVID_OPENAI_{limit.name.upper()}", variables, limit.default)
-                for limit in fields(Budget)
-            }
-        ),
-        cache_folder=user_path(cache) if cache else _user_cache(variables) / "procvid",
-        models_folder=user_path(models) if models else home_folder() / ".cache/procvid/models",
-        space_owner=_space_owner(variables),
+        openai_budget=Budget(**limits),
+        cache_folder=user_path(variables.get("PROCVID_CACHE") or Path(shared) / "procvid"),
+        models_folder=user_path(models),
+        space_owner=owner if _is_space(variables) else "",
         profile=variables.get("PROCVID_PROFILE", "").strip() or "auto",
         gpus=variables.get("PROCVID_GPUS", "").strip() or "auto",
         host=_host(variables),
@@ -432,17 +447,6 @@ def home_folder() -> Path:
     return folder if is_own else Path(tempfile.mkdtemp(prefix="procvid-"))
 
 
-def _user_cache(variables: Mapping[str, str]) -> Path:
-    folder = variables.get("XDG_CACHE_HOME")
-    return user_path(folder) if folder else home_folder() / ".cache"
-
-
-def _space_owner(variables: Mapping[str, str]) -> str:
-    if not _is_space(variables):
-        return ""
-    return variables.get("SPACE_ID", "").partition("/")[0].strip()
-
-
 def _is_space(variables: Mapping[str, str]) -> bool:
     # Gradio's own test. Elsewhere Gradio signs in every visitor as the server's user.
     return variables.get("SYSTEM") == "spaces"
@@ -457,9 +461,7 @@ def _host(variables: Mapping[str, str]) -> Host:
 
 def _url(name: str, text: str) -> str:
     """Return an http address without its final slash; OpenAI's for an empty text."""
-    url = text.strip().rstrip("/")
-    if not url:
-        return OPENAI_URL
+    url = text.strip().rstrip("/") or OPENAI_URL
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -493,8 +495,6 @@ def _amount(name: str, variables: Mapping[str, str], default_on_space: float) ->
     if not text:
         return 0.0 if _host(variables) == "machine" else default_on_space
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
-        raise InputError(
-            f"{name} is {text[:40]!r}, not a number of at least 0.",
-            f"Write e.g. {default_on_space:g}.",
-        )
+        problem = f"{name} is {text[:40]!r}, not a number of at least 0."
+        raise InputError(problem, f"Write e.g. {default_on_space:g}.")
     return float(text)

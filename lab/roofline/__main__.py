@@ -22,7 +22,7 @@ from procvid.phantom.flops import branch_forwards
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.layout import CONFIGS
 from procvid.phantom.vram import ClipShape, Denoising
-from procvid.settings import CONVERTIBLE, MAX_REFERENCES, PROFILES, Profile
+from procvid.settings import MAX_REFERENCES, PHANTOM_PROFILES, PROFILES, Profile
 from procvid.types import EXACT, Sampling, Shortcuts
 
 
@@ -128,7 +128,7 @@ def table(rows: list[dict[str, Any]], *, in_minutes: bool = False) -> str:
 def parser() -> Parser:
     """Return the parser of `python -m lab.roofline`."""
     made = new_parser("roofline", "Count a denoising step and estimate its seconds on cards.")
-    made.add_argument("--profile", choices=CONVERTIBLE, default=CONVERTIBLE[0])
+    made.add_argument("--profile", choices=PHANTOM_PROFILES, default=PHANTOM_PROFILES[0])
     made.add_argument("--json", action="store_true", help="print JSON")
     made.add_argument(
         "--compile-s", type=float, default=60.0, help="assumed seconds of compiling (default: 60)"

@@ -37,7 +37,7 @@ COMMANDS = {
     "memory": "Build, search and edit crop stores.",
     "curate": "Make a dataset of clips from instructional videos.",
     "hub": "Publish and pull LoRAs, crop stores and runs on the Hugging Face Hub.",
-    "convert": "Convert published Phantom weights for generate.",
+    "convert": "Convert published weights of Phantom or Wan VACE for generate.",
     "train": "Fine-tune the model of a profile.",
     "evaluate": "Score run folders or loose clips and write a report.",
     "ablate": "Compare settings on the same recipes and seeds.",

@@ -128,7 +128,7 @@ def add_planner(parser: argparse.ArgumentParser) -> None:
         choices=PLANNER_CHOICES,
         default="auto",
         help="rules, or openai for a language model (OPENAI_API_KEY, OPENAI_BASE_URL); auto asks a "
-        "language model only for the Phantom profiles (default: auto)",
+        "language model only for the GPU profiles (default: auto)",
     )
 
 
@@ -149,7 +149,7 @@ def add_judge(parser: argparse.ArgumentParser) -> None:
         choices=JUDGE_CHOICES,
         default="auto",
         help="judge of state changes: rules, or openai for a language model; auto asks a language "
-        "model only for the Phantom profiles (default: auto)",
+        "model only for the GPU profiles (default: auto)",
     )
 
 

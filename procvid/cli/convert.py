@@ -1,4 +1,4 @@
-"""`procvid convert`: convert published Phantom weights for generate.
+"""`procvid convert`: convert published weights of Phantom or Wan VACE for generate.
 
 It first prints what it downloads and writes, checks both disks, and asks. An interrupted download
 continues with the same command. An interrupted conversion starts over and removes its leftovers.
@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="local weights: .safetensors, .gguf, .pth or shards (default: download)",
     )
     parser.add_argument(
-        "--base", metavar="DIR", help="local Wan2.1 in the diffusers layout (default: download)"
+        "--base",
+        metavar="DIR",
+        help="local Wan2.1 or VACE in the diffusers layout (default: download)",
     )
     parser.add_argument(
         "--out", metavar="DIR", help="folder to write (default: where generate looks)"
@@ -79,12 +81,12 @@ def convert(arguments: argparse.Namespace) -> None:
     from procvid.phantom import published
     from procvid.phantom.checkpoint import require_source
     from procvid.phantom.conversion_cost import conversion_cost
-    from procvid.phantom.layout import CONFIGS
-    from procvid.phantom.loading import check_weights, read_config, torch_dtype
+    from procvid.phantom.layout import is_vace
+    from procvid.phantom.loading import check_weights, torch_dtype
     from procvid.phantom.model_folder import check_base
 
     profile = PROFILES[arguments.profile]
-    config = read_config(Path(arguments.config)) if arguments.config else CONFIGS[profile.name]
+    config = _config(profile.name, arguments.config)
     out = Path(arguments.out) if arguments.out else read_environment().models_folder / profile.name
     if not arguments.check and out.exists() and (not out.is_dir() or any(out.iterdir())):
         # Checked before gigabytes are downloaded.
@@ -94,6 +96,9 @@ def convert(arguments: argparse.Namespace) -> None:
         restore(out.resolve())
     own = user_path(arguments.transformer) if arguments.transformer else None
     own_base = user_path(arguments.base) if arguments.base else None
+    if own is None and own_base is not None and is_vace(config):
+        # Its folder holds the transformer too.
+        own = own_base / "transformer"
     if own is not None:
         require_source(own)
     if own_base is not None and not arguments.check:
@@ -118,12 +123,36 @@ def convert(arguments: argparse.Namespace) -> None:
     if arguments.check:
         _check(transformer, config, arguments.json)
     else:
-        _write(transformer, config, own_base or published.fetch_base(), out, arguments)
+        base = (
+            published.PublishedFiles(own_base) if own_base else published.fetch_base(profile.name)
+        )
+        _write(transformer, config, base, out, arguments)
     if not arguments.json:
-        if own is not None and not arguments.sha256:
+        if own is not None and not arguments.sha256 and not is_vace(config):
             print(SAME_LAYOUT)
         if own is None and not arguments.check:
             print(f"The downloaded files in {cost.cache} are no longer needed.")
+
+
+def _config(profile: str, file: str | None) -> Config:
+    """Return the config of a transformer: that of a file, or the published one.
+
+    Raises:
+        InputError: The file is of a model of another kind.
+    """
+    from procvid.phantom.layout import CONFIGS, is_vace
+    from procvid.phantom.loading import read_config
+
+    published = CONFIGS[profile]
+    config = read_config(Path(file)) if file else published
+    if is_vace(config) != is_vace(published):
+        kinds = {False: "Phantom or Wan T2V", True: "Wan VACE"}
+        raise InputError(
+            f"{file!r} is the config of {kinds[is_vace(config)]}, but {profile} is "
+            f"{kinds[is_vace(published)]}.",
+            "Choose a profile and a file of the same model.",
+        )
+    return config
 
 
 def _agree(cost: ConversionCost, arguments: argparse.Namespace) -> None:
@@ -195,22 +224,24 @@ def _check(transformer: PublishedFiles, config: Config, as_json: bool) -> None:
 def _write(
     transformer: PublishedFiles,
     config: Config,
-    base: Path,
+    base: PublishedFiles,
     out: Path,
     arguments: argparse.Namespace,
 ) -> None:
     from procvid.phantom.loading import torch_dtype
-    from procvid.phantom.model_folder import write_model
+    from procvid.phantom.model_folder import BASE_PARTS, write_model
 
+    sources = dict.fromkeys((*BASE_PARTS, "scheduler"), base.origin)
     bar = Bar()
     try:
         for written in write_model(
             transformer.source,
             config,
-            base,
+            base.source,
             out,
             dtype=torch_dtype(arguments.dtype),
             sha256=transformer.sha256,
+            sources={**sources, "transformer": transformer.origin},
         ):
             name = f"{written.file.parent.name}/{written.file.name}"
             if arguments.json:

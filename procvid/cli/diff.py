@@ -44,7 +44,7 @@ def add_reader(parser: argparse.ArgumentParser) -> None:
         choices=READER_CHOICES,
         default="auto",
         help="tiny knows the toy kitchen only; openai is a vision model (OPENAI_API_KEY); auto asks it "
-        "for the Phantom profiles only (default: auto)",
+        "for the GPU profiles only (default: auto)",
     )
 
 

@@ -307,7 +307,7 @@ def _ram(facts: MachineFacts) -> Finding:
 def _gpu(facts: MachineFacts) -> Iterator[Finding]:
     card = facts.card
     if card is None:
-        yield Finding("gpu", "note", "no CUDA device; the Phantom profiles need one")
+        yield Finding("gpu", "note", "no CUDA device; the GPU profiles need one")
     else:
         major, minor = card.capability
         detail = (
@@ -322,7 +322,7 @@ def _gpu(facts: MachineFacts) -> Iterator[Finding]:
 
 
 def _downloads() -> Iterator[Finding]:
-    """Check the published models that the memory of the Phantom profiles needs."""
+    """Check the published models that the memory of the GPU profiles needs."""
     missing_bytes = 0
     try:
         for name, size_bytes, error in check_downloads():

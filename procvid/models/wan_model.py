@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from diffusers import WanTransformer3DModel
 from safetensors import safe_open
 from transformers import UMT5Config, UMT5EncoderModel
 
@@ -31,13 +31,18 @@ OBJECT_KINDS = ("foods", "vessels", "tools", "surfaces")
 class WanModel:
     """Base of the generators with a Wan transformer. A subclass adds `load` and `denoise`.
 
+    Attributes:
+        pipeline_class: Class of the pipeline that the folder must name; "" takes any.
+
     Args:
         profile: Clips that it can make.
         folder: The model in the diffusers folder layout, with an optional `vocabulary.json`.
 
     Raises:
-        UnavailableError: The folder holds no model, or its vocabulary is damaged.
+        UnavailableError: The folder holds no model or one of another kind, or it is damaged.
     """
+
+    pipeline_class = ""
 
     def __init__(self, profile: Profile, folder: Path) -> None:
         if not (folder / "model_index.json").is_file():
@@ -49,7 +54,18 @@ class WanModel:
             )
         self.profile = profile
         self.folder = folder
+        self._check_kind()
         self.known_objects: frozenset[str] | None = _read_vocabulary(folder)
+
+    def _check_kind(self) -> None:
+        """Raise UnavailableError if the folder holds a model of another kind."""
+        found = _read_json(self.folder / "model_index.json").get("_class_name")
+        if self.pipeline_class not in ("", found):
+            raise UnavailableError(
+                f"The {self.profile.name} profile needs a {self.pipeline_class}, but the folder "
+                f"{self.folder} holds {_kind(found)}.",
+                f"Remove the folder and run `procvid convert {self.profile.name}`.",
+            )
 
     def read_loras(self, loras: Sequence[tuple[Path, float]]) -> list[LoraFile]:
         """Read names and shapes of LoRA files. Raise InputError if one does not fit the model."""
@@ -111,12 +127,10 @@ class WanModel:
     def _weight_counts(self) -> tuple[int, int]:
         """Numbers of weights of transformer and text encoder."""
         with torch.device("meta"):
-            models = (
-                WanTransformer3DModel(**self._configs["transformer"]),
-                UMT5EncoderModel(UMT5Config.from_dict(dict(self._configs["text_encoder"]))),
-            )
-        transformer, text = (sum(v.numel() for v in model.parameters()) for model in models)
-        return transformer, text
+            encoder = UMT5EncoderModel(UMT5Config.from_dict(dict(self._configs["text_encoder"])))
+        shapes = parameter_shapes(self._configs["transformer"]).values()
+        transformer = sum(math.prod(shape) for shape in shapes)
+        return transformer, sum(value.numel() for value in encoder.parameters())
 
     @cached_property
     def _stored_dtype(self) -> torch.dtype | None:
@@ -132,6 +146,11 @@ class WanModel:
         """The quantised tensors of a GGUF; None for a model in other files."""
         gguf = find_gguf(self.folder / "transformer")
         return None if gguf is None else quantised_tensors(gguf)
+
+
+def _kind(class_name: object) -> str:
+    known = isinstance(class_name, str) and class_name
+    return f"a {class_name[:60]}" if known else "a model without a known class"
 
 
 def _without_private(config: dict[str, object]) -> dict[str, object]:

@@ -63,13 +63,19 @@ def compile_blocks(transformer: WanTransformer3DModel, device: torch.device) -> 
 
 def undo_compiling(transformer: WanTransformer3DModel | None) -> None:
     """Run the blocks uncompiled again."""
-    for block in () if transformer is None else transformer.blocks:
+    for block in _blocks(transformer):
         block._compiled_call_impl = None
 
 
 def is_compiled(transformer: WanTransformer3DModel) -> bool:
     """Return True if the blocks are compiled, or will be at their first call."""
-    return any(block._compiled_call_impl is not None for block in transformer.blocks)
+    return any(block._compiled_call_impl is not None for block in _blocks(transformer))
+
+
+def _blocks(transformer: WanTransformer3DModel | None) -> list[torch.nn.Module]:
+    """Return the repeated blocks, those of VACE included; none without a transformer."""
+    lists = (getattr(transformer, name, ()) for name in ("blocks", "vace_blocks"))
+    return [block for blocks in lists for block in blocks]
 
 
 def cannot_compile(device: torch.device) -> str:

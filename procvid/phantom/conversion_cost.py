@@ -16,7 +16,7 @@ from procvid.phantom.checkpoint import open_checkpoint
 from procvid.phantom.layout import Config, parameter_shapes, stored_dtype
 from procvid.phantom.published import download_of, hub_cache
 from procvid.phantom.vram import UMT5_XXL
-from procvid.storage.pins import TRANSFORMERS, WAN_BASE, WAN_OTHER_BYTES
+from procvid.storage.pins import BASES, TRANSFORMERS, WAN_OTHER_BYTES
 
 
 @dataclass(frozen=True)
@@ -93,17 +93,17 @@ def conversion_cost(
     """Return what a conversion takes. Downloads and writes nothing.
 
     Args:
-        profile: "phantom-1.3b" or "phantom-14b".
-        config: Arguments of `WanTransformer3DModel`.
+        profile: A profile whose model `procvid convert` makes.
+        config: Arguments of `transformer_class`.
         out: Folder to write.
         dtype: Dtype of transformer and text encoder.
         transformer: Local weights instead of the published ones.
-        base: A local Wan2.1 instead of the published one.
+        base: A local folder of the other parts instead of the published one.
         only_check: Only the transformer is needed, and nothing is written.
         ask: Ask the Hub for the sizes of missing files.
     """
     wanted = [] if transformer else [TRANSFORMERS[profile]]
-    wanted += [] if base or only_check else [WAN_BASE]
+    wanted += [] if base or only_check else [BASES[profile]]
     downloads = [download_of(model, ask=ask) for model in wanted]
     written = 0
     if not only_check:

@@ -21,6 +21,7 @@ from procvid.phantom.layout import (
     diffusers_name,
     parameter_shapes,
     stored_dtype,
+    transformer_class,
     without_prefix,
 )
 from procvid.phantom.recognise import refusal
@@ -141,7 +142,7 @@ def write_transformer(
 
     Args:
         checkpoint: Weights that fit the model; see `match_keys`.
-        config: Arguments of `WanTransformer3DModel`.
+        config: Arguments of `transformer_class`.
         folder: Output folder; created if it does not exist.
         dtype: Dtype of the other parameters.
         max_shard_bytes: Maximum size of a written file.
@@ -168,7 +169,7 @@ def write_transformer(
 
 def write_config(config: Config, folder: Path) -> None:
     """Write the `config.json` of a transformer."""
-    described = {"_class_name": "WanTransformer3DModel", **config}
+    described = {"_class_name": transformer_class(config).__name__, **config}
     (folder / "config.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 

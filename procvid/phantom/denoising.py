@@ -125,10 +125,7 @@ class GuidedModel:
         position: LoopPosition,
     ) -> dict[str, torch.Tensor]:
         """Call the transformer once for one or more branches."""
-        latents = latents_BCFhw.to(self.reference_latents.dtype)
-        frames_BCThw = _batch(
-            [torch.cat([latents, self._references_of(branch)], dim=2) for branch in branches]
-        )
+        frames_BCThw = self.frames(branches, latents_BCFhw.to(self.reference_latents.dtype))
         texts_BLD = _batch([text_BLD[branch.sees_text] for branch in branches])
         name = "+".join(branch.name for branch in branches)
         with _cache_context(self.transformer, name, position):
@@ -138,10 +135,21 @@ class GuidedModel:
                 timestep=timestep.expand(frames_BCThw.shape[0]),
                 encoder_hidden_states=texts_BLD,
                 return_dict=False,
+                **self.conditions(len(branches)),
             )[0]
         velocity_BCFhw = velocity_BCThw[:, :, : latents_BCFhw.shape[2]].float()
         parts = velocity_BCFhw.chunk(len(branches))
         return {branch.name: part for branch, part in zip(branches, parts, strict=True)}
+
+    def frames(self, branches: Sequence[Branch], latents_BCFhw: torch.Tensor) -> torch.Tensor:
+        """Return the frames that the transformer sees, `[B, C, T, h, w]`, the video's first."""
+        return _batch(
+            [torch.cat([latents_BCFhw, self._references_of(branch)], dim=2) for branch in branches]
+        )
+
+    def conditions(self, num_branches: int) -> dict[str, torch.Tensor]:
+        """Return further arguments of the transformer for a batch of branches."""
+        return {}
 
     def _references_of(self, branch: Branch) -> torch.Tensor:
         """Return the reference frames that a branch sees.

@@ -7,7 +7,7 @@ effect, measured by `python -m lab.fast`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,8 +16,9 @@ from diffusers import WanTransformer3DModel
 
 from procvid.phantom.attention import attention_in_8_bits
 from procvid.phantom.denoising import GuidedModel, LoopPosition
+from procvid.phantom.device_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.precision import float32_layers
-from procvid.phantom.step_cache import step_cache
+from procvid.phantom.step_cache import step_cache, without_cache
 from procvid.types import Shortcuts
 
 
@@ -87,6 +88,35 @@ class FastModel:
     model: GuidedModel
     shortcuts: Shortcuts
     _kept_term: torch.Tensor | None = field(default=None, init=False)
+
+    def velocity_in_room(
+        self,
+        make_room: Callable[[], bool] | None,
+        latents_BCFhw: torch.Tensor,
+        timestep: torch.Tensor,
+        text_BLD: Mapping[bool, torch.Tensor],
+        position: LoopPosition,
+    ) -> torch.Tensor:
+        """Return the `velocity`; after an out-of-memory error, make room and try again.
+
+        A retry is safe, because the state of the solver changes only after the velocity is computed.
+
+        Args:
+            make_room: Returns True if there is more room now; None if nothing can be done.
+            latents_BCFhw: As for `velocity`, like the rest.
+        """
+        while True:
+            try:
+                return self.velocity(latents_BCFhw, timestep, text_BLD, position)
+            except MEMORY_ERRORS as error:
+                if not ran_out(error):
+                    raise
+                # Without its traceback, which keeps tensors alive.
+                failed = error.with_traceback(None)
+            with without_cache(self.model.transformer):
+                has_room = make_room is not None and make_room()
+            if not has_room:
+                raise failed
 
     def velocity(
         self,

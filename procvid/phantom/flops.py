@@ -13,8 +13,11 @@ from procvid.types import Sampling, StepCache
 def forward_flops(config: Config, num_tokens: int, text_length: int = 512) -> dict[str, float]:
     """Return the floating-point operations of one forward pass; a multiply-add counts as two.
 
+    The blocks of VACE are of the same kind and run on as many tokens: the conditions of every frame,
+    references included. Each has a projection of its result, the first one another of its input.
+
     Args:
-        config: Arguments of `WanTransformer3DModel`.
+        config: Arguments of `transformer_class`.
         num_tokens: Tokens of the video and the references.
         text_length: Rows of the text embedding.
 
@@ -23,11 +26,13 @@ def forward_flops(config: Config, num_tokens: int, text_length: int = 512) -> di
         "cross_attention". Embeddings and head are left out (less than 1 %).
     """
     width = config["num_attention_heads"] * config["attention_head_dim"]
-    layers, ffn = config["num_layers"], config["ffn_dim"]
+    controls = len(config.get("vace_layers", ()))
+    layers, ffn = config["num_layers"] + controls, config["ffn_dim"]
     of_video = num_tokens * (6 * width**2 + 2 * width * ffn)
     of_text = text_length * 2 * width**2
+    of_control = num_tokens * width**2 * (controls + 1) if controls else 0
     return {
-        "linear": 2.0 * layers * (of_video + of_text),
+        "linear": 2.0 * (layers * (of_video + of_text) + of_control),
         "self_attention": 4.0 * layers * num_tokens**2 * width,
         "cross_attention": 4.0 * layers * num_tokens * text_length * width,
     }
@@ -79,7 +84,7 @@ def clip_tflop(config: Config, sampling: Sampling, num_references: int) -> float
     """Return the transformer's operations for a clip, in 10^12, without encoding and decoding.
 
     Args:
-        config: Arguments of `WanTransformer3DModel`.
+        config: Arguments of `transformer_class`.
         sampling: Size, length, denoising steps, guidance and shortcuts.
         num_references: Number of references; each adds one latent frame.
     """

@@ -85,7 +85,7 @@ def check_images(images: ReferenceImage | Sequence[ReferenceImage] | None) -> No
     image_list = as_image_list(images)
     if len(image_list) > MAX_REFERENCES:
         raise ValueError(
-            f"Phantom-Wan takes at most {MAX_REFERENCES} reference images, "
+            f"A clip takes at most {MAX_REFERENCES} reference images, "
             f"but {len(image_list)} were given."
         )
     for number, image in enumerate(image_list, start=1):

@@ -14,7 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from diffusers import GGUFQuantizationConfig, UniPCMultistepScheduler, WanTransformer3DModel
+from diffusers import (
+    GGUFQuantizationConfig,
+    UniPCMultistepScheduler,
+    WanTransformer3DModel,
+    WanVACETransformer3DModel,
+)
 from diffusers.models.model_loading_utils import load_gguf_checkpoint
 
 from procvid.errors import InputError
@@ -27,6 +32,7 @@ from procvid.phantom.layout import (
     empty_transformer,
     parameter_shapes,
     stored_dtype,
+    transformer_class,
 )
 from procvid.phantom.recognise import refusal, refuse_expert
 
@@ -39,13 +45,13 @@ def load_transformer(
     config: Config,
     dtype: torch.dtype = torch.bfloat16,
     sha256: str | None = None,
-) -> WanTransformer3DModel:
+) -> WanTransformer3DModel | WanVACETransformer3DModel:
     """Load a transformer from any layout.
 
     Args:
         source: A `.safetensors` file in the published or the diffusers layout, with or without
             ComfyUI's prefix; the folder of its shards; a `.pth` with its hash; or a `.gguf`.
-        config: Arguments of `WanTransformer3DModel`.
+        config: Arguments of `transformer_class`.
         dtype: Dtype of the parameters, except the float32 modules of diffusers; for a GGUF, the dtype
             of the computation.
         sha256: Expected hash of the file; a `.pth` needs one.
@@ -66,7 +72,7 @@ def load_transformer(
 
 def _assemble(
     checkpoint: Checkpoint, config: Config, dtype: torch.dtype, source: str
-) -> WanTransformer3DModel:
+) -> WanTransformer3DModel | WanVACETransformer3DModel:
     report = match_keys(checkpoint, config)
     report.require(source)
     transformer = empty_transformer(config)
@@ -81,7 +87,7 @@ def _assemble(
 
 def _load_gguf(
     source: Path, config: Config, dtype: torch.dtype, sha256: str | None
-) -> WanTransformer3DModel:
+) -> WanTransformer3DModel | WanVACETransformer3DModel:
     _require_gguf_file(source)
     check_hash(source, sha256)
     # diffusers accepts a config only as a folder.
@@ -89,7 +95,7 @@ def _load_gguf(
         write_config(config, Path(folder))
         weights = load_gguf_checkpoint(str(source))
         _gguf_report(weights, config).require(str(source))
-        transformer = WanTransformer3DModel.from_single_file(
+        transformer = transformer_class(config).from_single_file(
             weights,
             config=folder,
             quantization_config=GGUFQuantizationConfig(compute_dtype=dtype),
@@ -157,7 +163,7 @@ def phantom_scheduler() -> UniPCMultistepScheduler:
 
 
 def read_config(file: Path) -> Config:
-    """Return the `config.json` of a transformer as arguments of `WanTransformer3DModel`.
+    """Return the `config.json` of a transformer as arguments of `transformer_class`.
 
     Raises:
         InputError: The file is not such a config.

@@ -1,19 +1,21 @@
-"""A whole model in one folder: Phantom's transformer and the other parts of Wan2.1.
+"""A whole model in one folder: the transformer of Phantom or VACE and the other parts of Wan2.1.
 
 Phantom publishes only its transformer. Text encoder, tokenizer and autoencoder are those of Wan2.1-T2V
-for both sizes; the scheduler is Wan's with upstream's flow shift.
+for both sizes; the scheduler is Wan's with upstream's flow shift. VACE publishes whole folders, so its
+other parts are its own, the scheduler included.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import transformers
+from diffusers import DiffusionPipeline
 from diffusers.pipelines import pipeline_utils
 
 from procvid.errors import InputError, UnavailableError
@@ -28,26 +30,31 @@ from procvid.phantom.convert import (
 )
 from procvid.phantom.cpu_decoding import use_onednn
 from procvid.phantom.gguf_file import find_gguf
-from procvid.phantom.layout import Config
+from procvid.phantom.layout import Config, is_vace, transformer_class
 from procvid.phantom.loading import load_transformer, phantom_scheduler, read_config
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.phantom.recognise import refuse_expert
 from procvid.storage.atomic import new_folder
 from procvid.storage.files import sha256_of
 
+Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
+
 MANIFEST = "manifest.json"
 
 BASE_PARTS = ("text_encoder", "tokenizer", "vae")
 """Parts that are copied from the Wan2.1 folder; the text encoder gets the new dtype."""
 
+PHANTOM_PIPELINE, VACE_PIPELINE = "PhantomWanPipeline", "WanVACEPipeline"
+"""Names in the `model_index.json` of a folder."""
+
 # Name of the argument: diffusers 0.42 warns about the old name, earlier versions have no other.
 _DTYPE = "dtype" if hasattr(pipeline_utils, "_resolve_dtype") else "torch_dtype"
 
+_BASES = {False: "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", True: "Wan-AI/Wan2.1-VACE-1.3B-diffusers"}
 _CLASSES = {
     "scheduler": ["diffusers", "UniPCMultistepScheduler"],
     "text_encoder": ["transformers", "UMT5EncoderModel"],
     "tokenizer": ["transformers", "T5TokenizerFast"],
-    "transformer": ["diffusers", "WanTransformer3DModel"],
     "transformer_2": [None, None],
     "vae": ["diffusers", "AutoencoderKLWan"],
 }
@@ -62,18 +69,20 @@ def write_model(
     dtype: torch.dtype = torch.bfloat16,
     sha256: str | None = None,
     max_shard_bytes: int = MAX_SHARD_BYTES,
+    sources: Mapping[str, str] | None = None,
 ) -> Iterator[FileWritten]:
-    """Write a folder that `load_pipeline` and `PhantomWanPipeline.from_pretrained` read.
+    """Write a folder that `load_pipeline` and the `from_pretrained` of its pipeline read.
 
     Args:
-        transformer: Phantom's weights in any layout of `load_transformer`. A GGUF is copied unchanged.
-        config: Arguments of `WanTransformer3DModel`.
-        base: Wan2.1-T2V in the diffusers layout; its transformer is not needed.
+        transformer: Weights in any layout of `load_transformer`. A GGUF is copied unchanged.
+        config: Arguments of `transformer_class`, which decide the kind of the model.
+        base: The other parts in the diffusers layout: Wan2.1-T2V for Phantom, or the folder of VACE.
         folder: Output folder; must not exist or be empty. It appears only when it is complete.
         dtype: Dtype of transformer and text encoder. The float32 modules and the autoencoder stay
             float32.
         sha256: Expected hash of the transformer's file; a `.pth` needs one.
         max_shard_bytes: Maximum size of a written file.
+        sources: For the manifest; see `write_manifest`.
 
     Yields:
         A `FileWritten` after each file.
@@ -93,16 +102,16 @@ def write_model(
                 (new / "transformer").mkdir()
                 write_config(config, new / "transformer")
                 shutil.copyfile(transformer, new / "transformer" / transformer.name)
-                yield from _write_base(text, base, base_index, new, dtype, max_shard_bytes)
-                write_manifest(new)
+                yield from _write_base(text, config, base, base_index, new, dtype, max_shard_bytes)
+                write_manifest(new, sources)
             return
         with open_checkpoint(transformer, sha256) as checkpoint:
             match_keys(checkpoint, config).require(str(transformer))
             with new_folder(folder, _size(checkpoint, dtype) + _size(text, dtype)) as new:
                 target = new / "transformer"
                 yield from write_transformer(checkpoint, config, target, dtype, max_shard_bytes)
-                yield from _write_base(text, base, base_index, new, dtype, max_shard_bytes)
-                write_manifest(new)
+                yield from _write_base(text, config, base, base_index, new, dtype, max_shard_bytes)
+                write_manifest(new, sources)
 
 
 def _size(checkpoint: Checkpoint, dtype: torch.dtype) -> int:
@@ -117,17 +126,19 @@ def check_base(base: Path, config: Config) -> dict[str, object]:
     Raises:
         InputError: The folder does not exist, lacks a part, is damaged, or belongs to another model.
     """
+    remedy = f"Give the folder of {_BASES[is_vace(config)]}."
     if not base.is_dir():
         raise InputError(
             f"The Wan2.1 folder {str(base)!r} does not exist.",
-            "Give the folder of Wan-AI/Wan2.1-T2V-1.3B-Diffusers.",
+            remedy,
         )
-    missing = [part for part in BASE_PARTS if not (base / part).is_dir()]
+    parts = (*BASE_PARTS, "scheduler") if is_vace(config) else BASE_PARTS
+    missing = [part for part in parts if not (base / part).is_dir()]
     if missing:
         raise InputError(
             f"{str(base)!r} is not a Wan2.1 folder in the diffusers layout: it lacks "
             f"{', '.join(missing)}.",
-            "Give the folder of Wan-AI/Wan2.1-T2V-1.3B-Diffusers.",
+            remedy,
         )
     try:
         width = _read_json(base / "text_encoder" / "config.json")["d_model"]
@@ -143,13 +154,14 @@ def check_base(base: Path, config: Config) -> dict[str, object]:
             f"{str(base)!r} belongs to another model: its text width is {width} and its latents have "
             f"{channels} channels, but the transformer needs {config['text_dim']} and "
             f"{config['in_channels']}.",
-            "Give the folder of Wan-AI/Wan2.1-T2V-1.3B-Diffusers.",
+            remedy,
         )
     return index
 
 
 def _write_base(
     text: Checkpoint,
+    config: Config,
     base: Path,
     base_index: dict[str, object],
     new: Path,
@@ -160,30 +172,41 @@ def _write_base(
         # The weights of the text encoder are written below in their new dtype.
         ignored = shutil.ignore_patterns("*.safetensors*") if part == "text_encoder" else None
         shutil.copytree(base / part, new / part, ignore=ignored)
-    phantom_scheduler().save_pretrained(new / "scheduler")
-    kept = ("tokenizer", "text_encoder", "max_sequence_length")
-    index = {
-        "_class_name": "PhantomWanPipeline",
-        "boundary_ratio": None,
-        "expand_timesteps": False,
-        "max_sequence_length": 512,
-        **_CLASSES,
-        **{key: base_index[key] for key in kept if key in base_index},
-    }
+    index: dict[str, object] = {"_class_name": VACE_PIPELINE, "boundary_ratio": None, **_CLASSES}
+    kept = ["tokenizer", "text_encoder"]
+    if is_vace(config):
+        shutil.copytree(base / "scheduler", new / "scheduler")
+        kept.append("scheduler")
+    else:
+        phantom_scheduler().save_pretrained(new / "scheduler")
+        kept.append("max_sequence_length")
+        index |= {"_class_name": PHANTOM_PIPELINE, "expand_timesteps": False}
+        index["max_sequence_length"] = 512
+    index["transformer"] = ["diffusers", transformer_class(config).__name__]
+    index |= {key: base_index[key] for key in kept if key in base_index}
     (new / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     names = {name: name for name in text.facts}
     yield from rewrite(text, new / "text_encoder", "model", names, lambda _: dtype, max_shard_bytes)
 
 
-def write_manifest(folder: Path) -> None:
-    """Write `manifest.json`: size and sha256 of every other file, by its path in the folder."""
+def write_manifest(folder: Path, sources: Mapping[str, str] | None = None) -> None:
+    """Write `manifest.json`: size and sha256 of every other file, by its path in the folder.
+
+    Args:
+        folder: A model in the diffusers folder layout.
+        sources: Where the files of a part come from, "owner/name@commit" by the name of the part. Not
+            needed for a model whose commits are pinned.
+    """
+    sources = sources or {}
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     manifest = {
         file.relative_to(folder).as_posix(): {
             "size": file.stat().st_size,
             "sha256": sha256_of(file),
+            **({"source": source} if source else {}),
         }
         for file in files
+        for source in [sources.get(file.relative_to(folder).parts[0], "")]
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
@@ -215,9 +238,15 @@ def check_manifest(folder: Path) -> None:
 
 
 def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomWanPipeline:
+    """Load the pipeline of Phantom; see `load_as`."""
+    return load_as(PhantomWanPipeline, folder, dtype)
+
+
+def load_as(kind: type[Pipeline], folder: Path, dtype: torch.dtype = torch.bfloat16) -> Pipeline:
     """Load the pipeline of a folder that `write_model` wrote, on the CPU.
 
     Args:
+        kind: Class of the pipeline.
         folder: A folder in the diffusers layout, or with a GGUF in its `transformer`.
         dtype: Dtype of transformer and text encoder. The float32 modules of diffusers and the
             autoencoder stay float32.
@@ -231,7 +260,7 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.bfloat16) -> PhantomW
         if gguf is not None:
             config = read_config(gguf.with_name("config.json"))
             parts["transformer"] = load_transformer(gguf, config, dtype)
-        pipeline = PhantomWanPipeline.from_pretrained(
+        pipeline = kind.from_pretrained(
             folder,
             **{_DTYPE: {"default": torch.float32, "transformer": dtype, "text_encoder": dtype}},
             **parts,

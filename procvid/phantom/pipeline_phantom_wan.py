@@ -11,7 +11,7 @@ T frames of either kind, h w latent size, H W pixels, L text tokens, D text widt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -35,13 +35,11 @@ from procvid.phantom.autoencoding import (
 )
 from procvid.phantom.clip import ClipArguments, StepCallback
 from procvid.phantom.denoising import DenoisingStep, GuidedModel, LoopPosition
-from procvid.phantom.device_errors import MEMORY_ERRORS, ran_out
 from procvid.phantom.fast import FastModel, check_shortcuts, shortened
 from procvid.phantom.guidance import Guidance
 from procvid.phantom.placing import send_back
 from procvid.phantom.references import ReferenceImage
 from procvid.phantom.schedule import check_scheduler, set_upstream_timesteps
-from procvid.phantom.step_cache import without_cache
 from procvid.phantom.text import DEFAULT_NEGATIVE_PROMPT, zero_padded
 from procvid.settings import MAX_REFERENCES
 from procvid.stopping import stop_if_asked
@@ -355,7 +353,9 @@ class PhantomWanPipeline(WanPipeline):
             self._current_timestep = timestep
             position = LoopPosition(index, len(timesteps), sigmas[index])
             text = {True: state["prompt_embeds"], False: state.get("negative_prompt_embeds")}
-            velocity = self._velocity(model, state["latents"], timestep, text, position)
+            velocity = model.velocity_in_room(
+                self.make_room, state["latents"], timestep, text, position
+            )
             state["latents"] = self.scheduler.step(
                 velocity, timestep, state["latents"], return_dict=False
             )[0]
@@ -365,31 +365,6 @@ class PhantomWanPipeline(WanPipeline):
             yield DenoisingStep(index + 1, len(timesteps), numbers[index], state["latents"])
             if self._interrupt:
                 break
-
-    def _velocity(
-        self,
-        model: FastModel,
-        latents: torch.Tensor,
-        timestep: torch.Tensor,
-        text: Mapping[bool, torch.Tensor],
-        position: LoopPosition,
-    ) -> torch.Tensor:
-        """Return the guided velocity; after an out-of-memory error, make room and try again.
-
-        A retry is safe, because the state of the solver changes only after the velocity is computed.
-        """
-        while True:
-            try:
-                return model.velocity(latents, timestep, text, position)
-            except MEMORY_ERRORS as error:
-                if not ran_out(error):
-                    raise
-                # Without its traceback, which keeps tensors alive.
-                failed = error.with_traceback(None)
-            with without_cache(self.transformer):
-                has_room = self.make_room is not None and self.make_room()
-            if not has_room:
-                raise failed
 
     @torch.no_grad()
     def decode_latents(self, latents: torch.Tensor, output_type: str = "np") -> DecodedFrames:

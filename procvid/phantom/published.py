@@ -1,18 +1,23 @@
-"""Download of the published files from the Hugging Face Hub, at pinned revisions."""
+"""Download of the published files from the Hugging Face Hub, at pinned revisions.
+
+A model without a pinned revision is downloaded at its latest commit, and its large files must have the
+hashes that this commit records.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, errors, snapshot_download, try_to_load_from_cache
 
 from procvid.errors import UnavailableError
-from procvid.storage.pins import TRANSFORMERS, WAN_BASE, WAN_OTHER_BYTES, HubModel
+from procvid.storage.files import sha256_of
+from procvid.storage.pins import BASES, TRANSFORMERS, WAN_OTHER_BYTES, HubModel
 
 _OFFLINE = "it is not in the local cache, and the Hub cannot be reached"
 _REASONS: Mapping[type[Exception], str] = {
@@ -30,12 +35,14 @@ class PublishedFiles:
     """Downloaded weights.
 
     Attributes:
-        source: File or folder for `open_checkpoint`.
+        source: File or folder for `open_checkpoint`; for other parts, the folder that holds theirs.
         sha256: Hash of a `.pth` as recorded in the pinned commit; None for safetensors.
+        origin: "owner/name@commit" of a model whose commit is not pinned; else "".
     """
 
     source: Path
-    sha256: str | None
+    sha256: str | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def written_bytes(profile: str) -> int:
 
     Half of the published float32 weights; autoencoder and tokenizer stay as they are.
     """
-    weights = TRANSFORMERS[profile].size_bytes + WAN_BASE.size_bytes - WAN_OTHER_BYTES
+    weights = TRANSFORMERS[profile].size_bytes + BASES[profile].size_bytes - WAN_OTHER_BYTES
     return weights // 2 + WAN_OTHER_BYTES
 
 
@@ -116,32 +123,79 @@ def hub_cache() -> Path:
 
 
 def fetch_transformer(profile: str) -> PublishedFiles:
-    """Download Phantom's weights, or find them in the Hub cache.
+    """Download the weights of a transformer, or find them in the Hub cache.
 
     An interrupted download continues where it stopped.
 
     Args:
-        profile: "phantom-1.3b" or "phantom-14b".
+        profile: A profile whose model `procvid convert` makes.
 
     Raises:
-        UnavailableError: The download failed.
+        UnavailableError: The download failed, or a file has another hash than its commit records.
     """
     model = TRANSFORMERS[profile]
-    folder = _download(model)
+    files = _fetch(model)
     pickles = [name for name in model.files if name.endswith(".pth")]
     if not pickles:
-        return PublishedFiles(folder, None)
-    file = folder / pickles[0]
+        part = files.source / "transformer"
+        return replace(files, source=part) if part.is_dir() else files
+    file = files.source / pickles[0]
     return PublishedFiles(file, recorded_sha256(file) or _asked_sha256(model, pickles[0]))
 
 
-def fetch_base() -> Path:
-    """Download text encoder, tokenizer and autoencoder of Wan2.1, or find them in the Hub cache.
+def fetch_base(profile: str) -> PublishedFiles:
+    """Download text encoder, tokenizer and autoencoder, or find them in the Hub cache.
+
+    VACE has a scheduler too.
 
     Raises:
-        UnavailableError: The download failed.
+        UnavailableError: The download failed, or a file has another hash than its commit records.
     """
-    return _download(WAN_BASE)
+    return _fetch(BASES[profile])
+
+
+def _fetch(model: HubModel) -> PublishedFiles:
+    """Download a model; without a pinned commit, at its latest one, with a check of its hashes."""
+    if model.is_pinned:
+        return PublishedFiles(_download(model))
+    resolved = _latest(model)
+    folder = _download(resolved)
+    for name, expected in resolved.sha256.items():
+        found = sha256_of(folder / name)
+        if found != expected:
+            raise UnavailableError(
+                f"The file {name} of {resolved.pinned} is damaged: its sha256 is {found}, but the Hub "
+                f"records {expected}.",
+                f"Delete {(folder / name).resolve()}, then run the command again.",
+            )
+    return PublishedFiles(folder, origin=resolved.pinned)
+
+
+def _latest(model: HubModel) -> HubModel:
+    """Return a model at its latest commit, with the hashes of its large files.
+
+    Without the Hub, that is the commit in the cache, which names large files by their hashes.
+    """
+    try:
+        info = HfApi().model_info(model.repo, revision=model.revision, files_metadata=True)
+    except Exception as error:
+        if not is_cached(model):
+            raise _unavailable(model.repo, error) from error
+        folder = _snapshot(model, local_files_only=True)
+        files = (file for file in folder.rglob("*") if file.is_file())
+        known = {file.relative_to(folder).as_posix(): recorded_sha256(file) for file in files}
+        return _at(model, folder.name, known)
+    known = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs}
+    return _at(model, str(info.sha), known)
+
+
+def _at(model: HubModel, commit: str, hashes: Mapping[str, str | None]) -> HubModel:
+    kept = {
+        name: sha256
+        for name, sha256 in hashes.items()
+        if sha256 and any(fnmatch(name, pattern) for pattern in model.files)
+    }
+    return replace(model, revision=commit, sha256=kept)
 
 
 def fetch_lora(repository: str) -> Path:

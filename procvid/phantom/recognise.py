@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from procvid.errors import InputError
-from procvid.phantom.layout import CONFIGS, Config, Shape, without_prefix
+from procvid.phantom.layout import CONFIGS, Config, Shape, is_vace, without_prefix
 
 PHANTOM_REMEDY = "Omit --transformer to download Phantom, or give a file of Phantom-Wan."
+VACE_REMEDY = "Omit --transformer to download VACE, or give a file of Wan VACE."
 
+_VACE = re.compile(r"vace_blocks\.|vace_patch_embedding")
 _BY_NAME = (
-    (r"vace_blocks\.|vace_patch_embedding", "Wan VACE"),
+    (_VACE.pattern, "Wan VACE"),
     (r"face_adapter|motion_encoder", "Wan2.2 Animate"),
     (r"casual_audio_encoder|audio_injector", "Wan2.2 S2V"),
     (r"img_emb\.emb_pos|image_embedder\.pos_embed", "Wan2.1 FLF2V"),
@@ -55,16 +57,23 @@ def refusal(shapes: Mapping[str, Shape], wanted: Config) -> tuple[str, str] | No
         wanted: Config of the model that was expected.
     """
     names = [without_prefix(name) for name in shapes]
+    needs_vace, has_vace = is_vace(wanted), any(map(_VACE.search, names))
+    needed, remedy = ("Wan VACE", VACE_REMEDY) if needs_vace else ("Phantom", PHANTOM_REMEDY)
     for pattern, model in _BY_NAME:
-        if any(re.search(pattern, name) for name in names):
-            return f"the weights of {model}, not of Phantom", _remedy(model)
+        if model != needed and any(re.search(pattern, name) for name in names):
+            return f"the weights of {model}, not of {needed}", _REMEDIES.get(model, remedy)
     plain = {without_prefix(name): shape for name, shape in shapes.items()}
     found = _size(plain)
     if found is None:
         return None
     channels = wanted["in_channels"]
     if found.channels is not None and found.channels != channels:
-        return _of_channels(found, channels), PHANTOM_REMEDY
+        return (
+            f"{_of_channels(found)}, not of {needed} ({found.channels} input channels, not {channels})",
+            remedy,
+        )
+    if needs_vace and not has_vace:
+        return "the weights of Phantom or plain Wan2.1 T2V, not of Wan VACE", remedy
     return _of_size(found, wanted)
 
 
@@ -83,10 +92,6 @@ def refuse_expert(source: Path) -> None:
         )
 
 
-def _remedy(model: str) -> str:
-    return _REMEDIES.get(model, PHANTOM_REMEDY)
-
-
 def _size(shapes: Mapping[str, Shape]) -> _Size | None:
     numbers = {int(m[1]) for name in shapes if (m := re.match(r"blocks\.(\d+)\.", name))}
     # A bias has one axis, and is never quantised.
@@ -97,10 +102,10 @@ def _size(shapes: Mapping[str, Shape]) -> _Size | None:
     return _Size(max(numbers) + 1, width[0], patch[1] if len(patch) == 5 else None)
 
 
-def _of_channels(found: _Size, wanted: int) -> str:
+def _of_channels(found: _Size) -> str:
     known = {48: "Wan2.2 TI2V 5B", 36: "Wan2.2 I2V A14B or a Wan Fun model"}
     model = known.get(found.channels or 0, "another Wan model")
-    return f"the weights of {model}, not of Phantom ({found.channels} input channels, not {wanted})"
+    return f"the weights of {model}"
 
 
 def _of_size(found: _Size, wanted: Config) -> tuple[str, str] | None:
@@ -108,6 +113,8 @@ def _of_size(found: _Size, wanted: Config) -> tuple[str, str] | None:
     if (found.layers, found.width) == (wanted["num_layers"], width):
         return None
     for profile, config in CONFIGS.items():
+        if is_vace(config) != is_vace(wanted):
+            continue
         published = config["num_attention_heads"] * config["attention_head_dim"]
         if (found.layers, found.width) == (config["num_layers"], published):
             size = profile.rpartition("-")[2].upper()

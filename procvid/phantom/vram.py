@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from diffusers import AutoencoderKLWan, WanTransformer3DModel, WanVACETransformer3DModel
 from torch._subclasses import FakeTensorMode
 from transformers import UMT5Config, UMT5EncoderModel
 
@@ -22,8 +22,9 @@ from procvid.phantom.denoising import GuidedModel, LoopPosition
 from procvid.phantom.fast import FastModel, shortened
 from procvid.phantom.gguf_file import QuantisedTensor, dequantising_bytes
 from procvid.phantom.guidance import Guidance
-from procvid.phantom.layout import Config, stored_dtype
+from procvid.phantom.layout import Config, is_vace, stored_dtype, transformer_class
 from procvid.phantom.peak import ValuesUnknown, peak_bytes
+from procvid.phantom.pipeline_vace import VaceModel, VacePipeline
 from procvid.phantom.placing import pinned_size
 from procvid.types import EXACT, Shortcuts
 
@@ -131,7 +132,7 @@ def estimate(
 
     Args:
         clip: The clip.
-        transformer: Arguments of `WanTransformer3DModel`.
+        transformer: Arguments of `transformer_class`.
         text_encoder: Arguments of `UMT5Config`.
         vae: Arguments of `AutoencoderKLWan`.
         dtype: Dtype of transformer and text encoder; the autoencoder is float32.
@@ -143,8 +144,11 @@ def estimate(
     model = _transformer_bytes(
         clip, _frozen(transformer), _latent_shape(autoencoder, clip), dtype, denoising, stored
     )
-    # References and texts make no difference to the autoencoder.
-    whole, tiled = _vae_bytes(autoencoder, replace(clip, num_references=0, text_length=0))
+    # Phantom encodes one frame at a time, so only VACE's autoencoder depends on the references.
+    encoded = _frozen(transformer) if is_vace(transformer) else ""
+    references = clip.num_references if encoded else 0
+    seen = replace(clip, num_references=references, text_length=0)
+    whole, tiled = _vae_bytes(autoencoder, seen, encoded)
     return ClipBytes(
         text_encoder=_text_encoder_bytes(_frozen(text_encoder), clip.text_length, dtype),
         transformer=model[0],
@@ -163,21 +167,27 @@ def _text_encoder_bytes(config: str, text_length: int, dtype: torch.dtype) -> Pa
             for name, module in encoder.named_modules():
                 if name.rpartition(".")[2] in UMT5EncoderModel._keep_in_fp32_modules:
                     module.float()
-        return _part(encoder, "", peak_bytes(lambda: _encode(encoder, text_length)))
+        return _part(encoder, peak_bytes(lambda: _encode(encoder, text_length)))
 
 
 @lru_cache(maxsize=64)
-def _vae_bytes(config: str, clip: ClipShape) -> tuple[PartBytes, PartBytes]:
-    """Return the bytes of the autoencoder, and those if it decodes in tiles."""
+def _vae_bytes(config: str, clip: ClipShape, vace: str) -> tuple[PartBytes, PartBytes]:
+    """Return the bytes of the autoencoder, and those if it decodes in tiles.
+
+    `vace` is the config of the transformer if it is one of VACE, else "".
+    """
     video = _latent_shape(config, clip)
     with torch.device("meta"), torch.no_grad():
         autoencoder = AutoencoderKLWan(**_thawed(config)).eval()
-        encoding = peak_bytes(lambda: _encode_reference(autoencoder, clip))
+        if vace:
+            encoding = _encoding_conditions(autoencoder, _thawed(vace), clip)
+        else:
+            encoding = peak_bytes(lambda: _encode_reference(autoencoder, clip))
         decoding = _decoding(autoencoder, video, clip)
         tiled = min(decoding, _tiled_decoding(autoencoder, video, clip))
         return (
-            _part(autoencoder, "", max(encoding, decoding)),
-            _part(autoencoder, "", max(encoding, tiled)),
+            _part(autoencoder, max(encoding, decoding)),
+            _part(autoencoder, max(encoding, tiled)),
         )
 
 
@@ -215,12 +225,12 @@ def _transformer_bytes(
     activations = _denoising_bytes(clip, _thawed(config), video, dtype, denoising)
     if quantised is not None:
         activations += max((dequantising_bytes(t, dtype) for _, t in quantised), default=0)
-        return _part(model, "blocks", activations), None
-    plain = _part(model, "blocks", activations)
+        return _part(model, activations), None
+    plain = _part(model, activations)
     model.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
     # A layer is cast up while it runs.
     leaf = 2 * max(_leaves(model))
-    return plain, _part(model, "blocks", activations + leaf)
+    return plain, _part(model, activations + leaf)
 
 
 def _denoising_bytes(
@@ -241,16 +251,18 @@ def _denoising_bytes(
     counted = replace(shortcuts, cache=full_cache, attention_in_8_bits=False)
     with FakeTensorMode(), torch.no_grad():
         # The peak of a forward pass does not depend on the number of blocks, and two run faster.
-        shallow = _meta_transformer({**transformer, "num_layers": 2}, dtype)
-        references = torch.zeros((*video[:2], clip.num_references, *video[3:]), dtype=dtype)
-        guided = GuidedModel(
-            shallow,
-            Guidance(*scales, clip.num_references),
-            references,
-            denoising.precise,
-            shortcuts,
-        )
-        latents, timestep = torch.zeros(video), torch.zeros((), dtype=torch.int64)
+        shallow = _meta_transformer({**transformer, **_two_layers(transformer)}, dtype)
+        channels, frames, references = video[1], video[2], clip.num_references
+        kind: type[GuidedModel] = GuidedModel
+        if is_vace(transformer):
+            # The conditions of all frames in place of the references.
+            kind, channels = VaceModel, transformer["vace_in_channels"]
+            frames = references = frames + references
+        given = torch.zeros((1, channels, references, *video[3:]), dtype=dtype)
+        guidance = Guidance(*scales, clip.num_references)
+        guided = kind(shallow, guidance, given, denoising.precise, shortcuts)
+        latents = torch.zeros((*video[:2], frames, *video[3:]))
+        timestep = torch.zeros((), dtype=torch.int64)
         shape = (1, clip.text_length, shallow.config.text_dim)
         text = {sees: torch.zeros(shape, dtype=dtype) for sees in (True, False)}
 
@@ -263,12 +275,24 @@ def _denoising_bytes(
 
         with ValuesUnknown():
             peak = peak_bytes(steps)
-    # In addition: the noisy video, two states of the solver and the result.
-    return peak + 4 * torch.Size(video).numel() * 4
+    # In addition: the noisy video, two states of the solver and the result, and VACE's conditions.
+    return peak + 4 * latents.numel() * 4 + (given.nbytes if kind is VaceModel else 0)
 
 
-def _meta_transformer(config: Mapping[str, Any], dtype: torch.dtype) -> WanTransformer3DModel:
-    model = WanTransformer3DModel(**config).eval()
+def _two_layers(transformer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a transformer with two blocks and the same peak.
+
+    All blocks of VACE stay: their results live until the block that takes them.
+    """
+    if not is_vace(transformer):
+        return {"num_layers": 2}
+    return {"num_layers": 2, "vace_layers": [0] * len(transformer["vace_layers"])}
+
+
+def _meta_transformer(
+    config: Mapping[str, Any], dtype: torch.dtype
+) -> WanTransformer3DModel | WanVACETransformer3DModel:
+    model = transformer_class(config)(**config).eval()
     for name, parameter in model.named_parameters():
         parameter.data = parameter.data.to(stored_dtype(name, dtype))
     return model
@@ -324,18 +348,41 @@ def _tile_sizes(size: int, largest: int, stride: int) -> list[int]:
     return [min(largest, size - start) for start in range(0, size, stride)]
 
 
+def _encoding_conditions(
+    autoencoder: AutoencoderKLWan, transformer: dict[str, Any], clip: ClipShape
+) -> int:
+    """Return the peak of encoding the conditions of VACE: the references and an empty clip.
+
+    From the third latent frame on, only the pixels and the result grow.
+    """
+    meta = _meta_transformer(transformer, torch.float32)
+    pipeline = VacePipeline(None, None, autoencoder, None, meta)
+    temporal = autoencoder.config.scale_factor_temporal
+
+    def peak(num_latent_frames: int) -> int:
+        size = clip.height, clip.width, (num_latent_frames - 1) * temporal + 1
+        return peak_bytes(lambda: pipeline.conditions_of(None, *size))
+
+    # The references wait as pixels while the clip is encoded.
+    references = clip.num_references * 3 * clip.height * clip.width * 4
+    wanted = (clip.num_frames - 1) // temporal + 1
+    if wanted <= 4:
+        return references + peak(wanted)
+    three, four = peak(3), peak(4)
+    return references + four + (wanted - 4) * (four - three)
+
+
 def _encode_reference(autoencoder: AutoencoderKLWan, clip: ClipShape) -> torch.Tensor:
     return autoencoder.encode(torch.zeros(1, 3, 1, clip.height, clip.width)).latent_dist.mean
 
 
-def _part(model: torch.nn.Module, blocks: str, activations: int) -> PartBytes:
+def _part(model: torch.nn.Module, activations: int) -> PartBytes:
     weights = _bytes(model)
     block = outside = 0
-    repeated = model
-    if blocks:
-        repeated = model.get_submodule(blocks)
-        block = max(_bytes(one) for one in repeated.children())
-        outside = weights - _bytes(repeated)
+    repeated = [getattr(model, name) for name in ("blocks", "vace_blocks") if hasattr(model, name)]
+    if repeated:
+        block = max(_bytes(one) for blocks in repeated for one in blocks)
+        outside = weights - sum(map(_bytes, repeated))
     leaves = _leaves(model)
     return PartBytes(
         weights,
@@ -343,7 +390,7 @@ def _part(model: torch.nn.Module, blocks: str, activations: int) -> PartBytes:
         block,
         outside,
         activations,
-        sum(pinned_size(value.nbytes) for value in _values(repeated)),
+        sum(pinned_size(value.nbytes) for each in repeated or [model] for value in _values(each)),
     )
 
 

@@ -1,4 +1,7 @@
-"""The published models that procvid downloads, each pinned to a commit: the only list of them.
+"""The published models that procvid downloads, pinned to a commit: the only list of them.
+
+VACE is not pinned here: `procvid convert` asks the Hub for the latest commit, checks the files with the
+hashes that the commit records, and writes it to the manifest.
 
 `python -m lab.pins` asks the Hub whether every one of them still exists.
 """
@@ -8,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LATEST = "main"
+"""Revision of a model that is not pinned here."""
+
 
 @dataclass(frozen=True)
 class HubModel:
@@ -15,7 +21,7 @@ class HubModel:
 
     Attributes:
         repo: "owner/name".
-        revision: The commit, 40 hex digits.
+        revision: The commit, 40 hex digits; or `LATEST`.
         files: The files that are needed, as names or patterns such as "vae/*".
         size_bytes: Their approximate total size.
         sha256: Hashes of files whose bytes are pinned, by name.
@@ -26,6 +32,11 @@ class HubModel:
     files: tuple[str, ...]
     size_bytes: int
     sha256: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_pinned(self) -> bool:
+        """True if the revision is a commit."""
+        return self.revision != LATEST
 
     @property
     def pinned(self) -> str:
@@ -60,11 +71,42 @@ WAN_BASE = HubModel(
 WAN_OTHER_BYTES = 530_000_000
 """Of these: autoencoder (126.9 million parameters in float32) and tokenizer, which stay as they are."""
 
+_VACE_BASE_FILES = (
+    *("text_encoder/*", "tokenizer/*", "vae/*", "scheduler/*"),
+    "model_index.json",
+)
+
+
+def _vace(size: str, parameters: int) -> tuple[HubModel, HubModel]:
+    """Return the transformer of Wan VACE, and its folder without it.
+
+    The sizes are counted as for Wan: 4 bytes for each parameter.
+    """
+    where = f"Wan-AI/Wan2.1-VACE-{size}-diffusers", LATEST
+    return (
+        HubModel(*where, ("transformer/*",), 4 * parameters),
+        HubModel(*where, _VACE_BASE_FILES, WAN_BASE.size_bytes),
+    )
+
+
+VACE_1_3B_WEIGHTS, VACE_1_3B_BASE = _vace("1.3B", 2_153_972_032)
+VACE_14B_WEIGHTS, VACE_14B_BASE = _vace("14B", 17_337_592_896)
+
 TRANSFORMERS: Mapping[str, HubModel] = {
     "phantom-1.3b": PHANTOM_1_3B_WEIGHTS,
     "phantom-14b": PHANTOM_14B_WEIGHTS,
+    "vace-1.3b": VACE_1_3B_WEIGHTS,
+    "vace-14b": VACE_14B_WEIGHTS,
 }
-"""Phantom's weights, by profile."""
+"""Weights of the transformers, by profile."""
+
+BASES: Mapping[str, HubModel] = {
+    "phantom-1.3b": WAN_BASE,
+    "phantom-14b": WAN_BASE,
+    "vace-1.3b": VACE_1_3B_BASE,
+    "vace-14b": VACE_14B_BASE,
+}
+"""The other parts, by profile."""
 
 CLIP_VIT_B_32 = HubModel(
     "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
@@ -117,6 +159,10 @@ PINS = (
     PHANTOM_1_3B_WEIGHTS,
     PHANTOM_14B_WEIGHTS,
     WAN_BASE,
+    VACE_1_3B_WEIGHTS,
+    VACE_1_3B_BASE,
+    VACE_14B_WEIGHTS,
+    VACE_14B_BASE,
     CLIP_VIT_B_32,
     GROUNDING_DINO_TINY,
     DINO_VIT_S_16,

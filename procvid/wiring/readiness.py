@@ -19,7 +19,7 @@ from procvid.models.machine_facts import (
 from procvid.phantom.published import download_of, written_bytes
 from procvid.run.timings import ClipSample, ClipSetting, pattern_of
 from procvid.settings import Profile
-from procvid.storage.pins import TRANSFORMERS, WAN_BASE
+from procvid.storage.pins import BASES, TRANSFORMERS
 from procvid.types import Sampling
 from procvid.wiring.stores import missing_downloads
 
@@ -209,7 +209,7 @@ def _missing(profile: Profile, facts: MachineFacts) -> Iterator[MissingPart]:
     if profile.needs_gpu and facts.card is None:
         yield MissingPart("a CUDA GPU", "")
     if not (generator_folder(profile) / "model_index.json").is_file():
-        downloads = (TRANSFORMERS[profile.name], WAN_BASE)
+        downloads = (TRANSFORMERS[profile.name], BASES[profile.name])
         yield MissingPart(
             "the converted weights",
             f"procvid convert {profile.name}",

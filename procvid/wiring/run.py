@@ -292,6 +292,10 @@ def build_generator(
             from procvid.models.generators.phantom_wan import PhantomWan
 
             model = PhantomWan(profile, generator_folder(profile))
+        case "vace":
+            from procvid.models.generators.vace import WanVace
+
+            model = WanVace(profile, generator_folder(profile))
         case unknown:
             raise InputError(
                 f"The {profile.name} profile names the unknown generator {unknown!r}.",

@@ -132,6 +132,10 @@ def test_the_card_of_a_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None
         )
         data = ModelCard(card_of(tmp_path / kind.replace("/", "-"))).data.to_dict()
         assert data["base_model_relation"] == "adapter" and "/" in data["base_model"]
+    # Its commit is not pinned, so a release must name one.
+    with pytest.raises(InputError, match=r"unknown \('vace-1.3b'\)") as raised:
+        bundle_lora(lora_folder, tmp_path / "x", BundleOptions(LORA, base="vace-1.3b"), lambda: "0")
+    assert "phantom-14b or OWNER/NAME@REVISION" in raised.value.hint
 
 
 def test_the_card_of_a_reinforced_lora(hub: Hub, lora_folder: Path, tmp_path: Path) -> None:

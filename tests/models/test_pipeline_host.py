@@ -166,5 +166,5 @@ def test_a_profile_has_room_for_its_own_number_of_references():
 
 
 def test_an_unknown_generator_is_an_error_and_not_phantom():
-    with pytest.raises(InputError, match="unknown generator 'vace'"):
-        build_generator(replace(TINY, generator="vace"))
+    with pytest.raises(InputError, match="unknown generator 'sora'"):
+        build_generator(replace(TINY, generator="sora"))

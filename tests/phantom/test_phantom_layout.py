@@ -13,7 +13,13 @@ from procvid.phantom.layout import (
     parameter_shapes,
 )
 
-PUBLISHED = {"phantom-1.3b": (825, 1_418_996_800), "phantom-14b": (1095, 14_288_491_584)}
+PUBLISHED = {
+    "phantom-1.3b": (825, 1_418_996_800),
+    "phantom-14b": (1095, 14_288_491_584),
+    # Counted: tests/phantom/test_vace_cost.py derives them from the text model.
+    "vace-1.3b": (1264, 2_153_972_032),
+    "vace-14b": (1331, 17_337_592_896),
+}
 
 
 @pytest.fixture(scope="module", params=list(CONFIGS))

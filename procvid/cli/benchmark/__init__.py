@@ -6,7 +6,7 @@ import argparse
 
 from procvid.cli.arguments import add_json, whole_number
 from procvid.errors import InputError
-from procvid.settings import CONVERTIBLE, MAX_REFERENCES, PROFILES, TINY
+from procvid.settings import CONVERTIBLE, MAX_REFERENCES, PHANTOM_PROFILES, PROFILES, TINY
 
 MAX_REPEATS = 1000
 MAX_MINUTES = 600
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--profile",
-        choices=tuple(PROFILES),
+        choices=PHANTOM_PROFILES,
         default=TINY.name,
         help=f"profile to measure; another than {TINY.name} needs a GPU (default: {TINY.name})",
     )

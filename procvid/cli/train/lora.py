@@ -14,6 +14,7 @@ from procvid.cli.screen import Bar, time_left
 from procvid.errors import UnavailableError
 from procvid.machine import asset_folder, check_gpu, gpu_facts
 from procvid.settings import (
+    PHANTOM_PROFILES,
     PROFILES,
     TINY,
     Profile,
@@ -50,7 +51,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--init", metavar="FILE|DIR", help="LoRA of the same rank to start from")
     parser.add_argument(
         "--profile",
-        choices=tuple(PROFILES),
+        choices=PHANTOM_PROFILES,
         default=TINY.name,
         help=f"model to fine-tune (default: {TINY.name})",
     )

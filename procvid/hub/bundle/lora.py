@@ -96,20 +96,22 @@ def _base_model(
 ) -> dict[str, str]:
     """Return id, revision and profile of the LoRA's base model."""
     base = wanted or str(training.get("base_model", ""))
-    if base in PROFILES and PROFILES[base].bundled:
+    bundled = [name for name, profile in PROFILES.items() if profile.bundled]
+    if base in bundled:
         return {
             "id": PROFILES[base].models["generator"],
             "revision": tiny_revision(),
             "profile": base,
         }
     profile = base if base in PROFILES else str(training.get("profile", ""))
-    if base in TRANSFORMERS:
+    known = [name for name, model in TRANSFORMERS.items() if model.is_pinned]
+    if base in known:
         base = TRANSFORMERS[base].pinned
     name, _, revision = base.partition("@")
     revision = revision or str(training.get("base_revision", ""))
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII) or not revision:
         raise InputError(
             f"The base model of the LoRA is unknown ({base[:60]!r}).",
-            f"Give --base {', '.join(PROFILES)} or OWNER/NAME@REVISION.",
+            f"Give --base {', '.join([*bundled, *known])} or OWNER/NAME@REVISION.",
         )
     return {"id": name, "revision": revision, "profile": profile or "phantom-1.3b"}

@@ -10,7 +10,7 @@ from procvid.models.wan_model import WanModel
 from procvid.phantom.autoencoding import encode_last_frames
 from procvid.phantom.clip import ClipArguments
 from procvid.phantom.denoising import DenoisingStep
-from procvid.phantom.model_folder import load_pipeline
+from procvid.phantom.model_folder import PHANTOM_PIPELINE, load_pipeline
 from procvid.phantom.pipeline_phantom_wan import PhantomWanPipeline
 from procvid.types import Conditioning, Sampling
 from procvid.types.sampling import CONTEXT_NOISE
@@ -18,6 +18,8 @@ from procvid.types.sampling import CONTEXT_NOISE
 
 class PhantomWan(WanModel):
     """A Phantom-Wan model: the tiny one of the package, or converted published weights."""
+
+    pipeline_class = PHANTOM_PIPELINE
 
     def load(self, dtype: torch.dtype, precise: bool) -> PhantomWanPipeline:
         """Load the pipeline on the CPU. Raise UnavailableError if a file is missing or damaged."""

@@ -24,7 +24,7 @@ cooking footage.
 """
 
 FULL = """
-**This server runs Phantom-Wan** with the profile {name}.
+**This server uses the profile {name}**: {purpose}.
 """
 
 EFFECT = "The same recipe and seeds, one frame per clip: without memory above, with memory below."
@@ -63,7 +63,7 @@ def build(profile: Profile, facts: Mapping[str, str]) -> None:
 
 def model_words(profile: Profile) -> str:
     """Return which video model runs here."""
-    return DEMO if profile.demo else FULL.format(name=profile.name)
+    return DEMO if profile.demo else FULL.format(name=profile.name, purpose=profile.purpose)
 
 
 def _effect() -> str:
