@@ -173,7 +173,7 @@ def test_home_folders_are_read_in_one_place() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("expanduser", "home")
     ]
     # The command line asks `os.path`, which raises nothing.
-    assert set(calls) == {"procvid/settings.py", "procvid/cli/__init__.py"}
+    assert set(calls) == {"procvid/settings/environment.py", "procvid/cli/__init__.py"}
 
 
 # Light imports and layers

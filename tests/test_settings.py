@@ -20,11 +20,9 @@ from procvid.settings import (
     TINY,
     check_sampling,
     choose_sampling,
-    home_folder,
     parse_size,
-    read_environment,
-    user_path,
 )
+from procvid.settings.environment import home_folder, read_environment, user_path
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda p: p.name)
@@ -116,7 +114,7 @@ def test_only_settings_reads_the_environment(project):
     # Proxies and Gradio's address are variables of other programs.
     # TransNetV2's package sets a variable during its work, and its adapter restores it.
     exempt = {
-        package / "settings.py",
+        package / "settings" / "environment.py",
         package / "machine",
         package / "ui" / "server" / "address.py",
         package / "train",

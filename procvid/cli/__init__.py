@@ -97,7 +97,7 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
 def _ensure_home() -> None:
     """Set HOME if there is no home folder, because libraries read it when they are imported."""
     if os.path.expanduser("~") == "~":
-        from procvid.settings import home_folder
+        from procvid.settings.environment import home_folder
 
         os.environ.setdefault("HOME", str(home_folder()))
 

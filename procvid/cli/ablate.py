@@ -37,7 +37,8 @@ from procvid.evaluate.parts import EvaluationParts
 from procvid.machine import use_one_thread
 from procvid.plan.recipe.parse import read_recipe
 from procvid.run.parts import Parts
-from procvid.settings import MAX_SEED, choose_sampling, user_path
+from procvid.settings import MAX_SEED, choose_sampling
+from procvid.settings.environment import user_path
 from procvid.storage.lock import output_folder
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe

@@ -25,7 +25,8 @@ from procvid.run.folder import EVENTS, RUN
 from procvid.run.parts import Parts
 from procvid.run.story import make_video
 from procvid.run.timings import ClipSetting, measured
-from procvid.settings import Profile, read_environment, user_path
+from procvid.settings import Profile
+from procvid.settings.environment import read_environment, user_path
 from procvid.storage.lock import output_folder
 from procvid.storage.names import as_on_disk, composed
 from procvid.storage.text import printable

@@ -13,7 +13,7 @@ from procvid.errors import InputError, RunError
 from procvid.evaluate.differences.coach import Coached, coach
 from procvid.evaluate.inputs import clips_input, run_input
 from procvid.plan.shots import number_of
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.storage.text import printable
 from procvid.types import Plan
 from procvid.wiring import run as wiring

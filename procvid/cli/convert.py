@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TextIO
 from procvid.cli.arguments import add_json
 from procvid.cli.screen import Bar
 from procvid.errors import InputError, OutputError, UnavailableError
-from procvid.settings import CONVERTIBLE, PROFILES, read_environment, user_path
+from procvid.settings import CONVERTIBLE, PROFILES
+from procvid.settings.environment import read_environment, user_path
 from procvid.storage.files import restore
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from procvid.cli.arguments import add_json, whole_number
 from procvid.cli.screen import Bar
 from procvid.data.pairs import BY_RULES, PairCuration, clips_of, seen_objects
 from procvid.errors import InputError
-from procvid.settings import PAIR_WRITER_CHOICES, SEEN_CHOICES, user_path
+from procvid.settings import PAIR_WRITER_CHOICES, SEEN_CHOICES
+from procvid.settings.environment import user_path
 from procvid.wiring.curation import build_object_reader, build_pair_writer
 
 

@@ -24,7 +24,7 @@ from procvid.plan.shots import cut_into_shots, with_recipe_steps
 from procvid.run.detour import DetourOf, asked_json, asked_there, check_same_detour
 from procvid.run.folder import RUN, RunFolder, read_run
 from procvid.run.story import make_video
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.storage.atomic import write_text
 from procvid.storage.text import printable
 from procvid.types import GenerateRequest, Plan, Recipe

@@ -13,7 +13,8 @@ from procvid.errors import InputError, RunError
 from procvid.evaluate.differences.clips import Comparer
 from procvid.evaluate.differences.runs import StepDifferences, run_differences
 from procvid.evaluate.inputs import clips_input, run_input
-from procvid.settings import READER_CHOICES, user_path
+from procvid.settings import READER_CHOICES
+from procvid.settings.environment import user_path
 from procvid.storage.text import printable
 from procvid.types.difference import CATEGORIES, TITLES, ClipDifferences, Difference
 from procvid.wiring import run as wiring

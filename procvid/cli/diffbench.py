@@ -20,7 +20,7 @@ from procvid.evaluate.differences.benchmark import (
     diff_mcq,
     diff_rank,
 )
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.types.difference import ClipDifferences
 from procvid.wiring import run as wiring
 from procvid.wiring.differences import build_comparer

@@ -14,7 +14,7 @@ from procvid.plan.director.nearest import direct
 from procvid.plan.director.safety import safety_notes
 from procvid.plan.recipe.written import recipe_text
 from procvid.plan.shots import cut_into_shots
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.storage.atomic import write_text
 from procvid.storage.text import printable
 from procvid.types import Plan, Recipe

@@ -21,7 +21,8 @@ from procvid.cli.arguments import add_json
 from procvid.errors import ProcvidError
 from procvid.machine import check_network, choose_profile, converted_profiles, device_name
 from procvid.run.timings import read_samples
-from procvid.settings import PROFILES, TINY, read_environment
+from procvid.settings import PROFILES, TINY
+from procvid.settings.environment import read_environment
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring
 from procvid.wiring.readiness import (

@@ -20,7 +20,8 @@ from procvid.run.forecast import Forecast, StepForecast, forecast
 from procvid.run.parts import Parts
 from procvid.run.records import policy_words
 from procvid.run.timings import ClipSetting, pattern_of, read_samples
-from procvid.settings import Profile, read_environment
+from procvid.settings import Profile
+from procvid.settings.environment import read_environment
 from procvid.types import Plan, Recipe, Sampling, ServiceUse, TakePolicy
 from procvid.wiring import run as wiring
 from procvid.wiring.readiness import Readiness, machine_facts, readiness

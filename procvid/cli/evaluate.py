@@ -23,7 +23,7 @@ from procvid.evaluate.metrics import CAPTIONS, STANDARD, choose_metrics
 from procvid.evaluate.report import evaluate_into
 from procvid.evaluate.scores import JUDGEMENTS, REPORT, SCORES, check_replaceable
 from procvid.plan.recipe.parse import read_recipe
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.storage.lock import output_folder
 from procvid.wiring import evaluation as wiring_evaluation
 from procvid.wiring import run as wiring

@@ -14,7 +14,7 @@ from procvid.run.film.make import make_film
 from procvid.run.film.names import film_name
 from procvid.run.film.settings import Film, FilmFormat, FilmSettings, VoiceChoice
 from procvid.run.folder import read_run
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.storage.text import printable
 from procvid.wiring.voices import build_credentials, build_voice
 

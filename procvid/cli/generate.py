@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +35,8 @@ from procvid.run.repeats import repeat_notes
 from procvid.run.story import make_video
 from procvid.run.storyboard import keyframes, sheet
 from procvid.run.timings import ClipSetting, measured
-from procvid.settings import choose_sampling, parse_size, read_environment, user_path
+from procvid.settings import choose_sampling, parse_size
+from procvid.settings.environment import read_environment, user_path
 from procvid.storage.text import printable
 from procvid.types import GenerateRequest
 from procvid.wiring import run as wiring
@@ -137,8 +137,8 @@ def generate(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         fast=arguments.fast,
         distilled=arguments.distilled,
+        coherence=arguments.coherence,
     )
-    sampling = replace(sampling, coherence=arguments.coherence)
     memory = absolute_memory(arguments.memory, ask=not arguments.dry_run)
     if arguments.dry_run and recipe is not None:
         cut = cut_into_shots(recipe, arguments.shots)

@@ -23,7 +23,7 @@ from procvid.plan.graph.picture import described, page_of
 from procvid.plan.recipe.parse import read_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.run.folder import RunFolder, read_run
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.storage.atomic import write_text
 from procvid.storage.text import printable
 from procvid.types import Plan

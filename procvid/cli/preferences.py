@@ -14,7 +14,7 @@ from procvid.run.preferences import (
     preferences_of,
     write_preferences,
 )
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.storage.text import printable
 
 

@@ -13,7 +13,8 @@ from procvid.hub.names import hub_id_of, size
 from procvid.hub.publish import Uploading
 from procvid.hub.pull import Pulling
 from procvid.hub.resolve import known_release, named_store, parse_lora, pinned
-from procvid.settings import TINY, user_path
+from procvid.settings import TINY
+from procvid.settings.environment import user_path
 from procvid.wiring.stores import default_memory
 
 

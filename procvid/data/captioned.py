@@ -12,7 +12,7 @@ from procvid.data.export import DATASET
 from procvid.errors import InputError
 from procvid.evaluate.inverse_clips import CaptionedClip
 from procvid.memory.clip_list import ListedClip, read_clip_list
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.storage.names import as_on_disk
 
 NO_CAPTIONS = "The dataset has no captions, so the text of each action is used instead."

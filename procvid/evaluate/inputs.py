@@ -12,7 +12,7 @@ from procvid.media.image import load_image
 from procvid.media.video import read_metadata
 from procvid.plan.shots import cut_into_shots
 from procvid.run.folder import CLIP, RUN, RunFolder, read_run
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.types import Frames, Image, Plan, Recipe
 
 MAX_CLIPS = 200

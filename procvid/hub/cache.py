@@ -16,7 +16,7 @@ from procvid.hub.client import HubClient, UnreachableError
 from procvid.hub.names import ARTIFACTS, Artifact, HubId
 from procvid.hub.pull import Pulled, Pulling, expect, look, pull, read_receipt
 from procvid.hub.store import check_store
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.storage.atomic import output_errors, remove
 from procvid.storage.files import write_json
 

@@ -11,7 +11,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from procvid.errors import InputError
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 
 Artifact = Literal["lora", "memory", "run"]
 ARTIFACTS: tuple[Artifact, ...] = get_args(Artifact)

@@ -11,7 +11,7 @@ from procvid.hub.cache import default_cache
 from procvid.hub.client import HubClient, NoManifestError, UnreachableError
 from procvid.hub.names import Artifact, hub_id_of
 from procvid.hub.pull import Pulling
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 
 LORA_FORMS = "Give a .safetensors file, its folder, or OWNER/NAME on the Hub."
 

@@ -22,14 +22,8 @@ from urllib.request import getproxies_environment
 
 from procvid import __version__
 from procvid.errors import InputError, UnavailableError
-from procvid.settings import (
-    CONVERTIBLE,
-    PROFILE_CHOICES,
-    PROFILES,
-    Host,
-    Profile,
-    read_environment,
-)
+from procvid.settings import CONVERTIBLE, PROFILE_CHOICES, PROFILES, Profile
+from procvid.settings.environment import Host, read_environment
 
 Value = TypeVar("Value")
 

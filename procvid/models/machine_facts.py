@@ -24,7 +24,7 @@ from procvid.machine import (
     gpu_facts,
     is_lent,
 )
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 
 OLDEST_LIBRARIES = {"torch": (2, 8), "diffusers": (0, 41), "transformers": (5, 3)}
 """The lower bounds of `pyproject.toml` whose violation gives wrong clips or unclear errors."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from procvid.errors import ServiceError
-from procvid.settings import Budget
+from procvid.settings.environment import Budget
 
 MAX_OUTPUT_TOKENS = 16_000
 """Limit of one answer, including the thinking of a reasoning model."""

@@ -31,7 +31,7 @@ from procvid.models.answer_cache import AnswerCache, CachedAnswer
 from procvid.models.meter import Meter
 from procvid.models.openai_errors import service_error
 from procvid.plan.prompts import read_prompt
-from procvid.settings import OPENAI_URL
+from procvid.settings.environment import OPENAI_URL
 from procvid.types import Image
 
 TIMEOUT_S = 60.0

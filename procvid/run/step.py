@@ -129,6 +129,11 @@ def conditioning_of(
             for r in retrievals
         ]
     check_strengths(changes.strengths, step)
+    if changes.strengths and not parts.profile.weighs_references:
+        raise InputError(
+            f"The {parts.profile.name} profile cannot weaken the look of one reference.",
+            "Leave the reference out, or choose a Phantom profile.",
+        )
     slots = tuple(
         dataclasses.replace(slot, strength=changes.strengths.get(slot.object_name, 1.0))
         for slot in slots

@@ -2,7 +2,7 @@
 
 import os
 
-from procvid.settings import home_folder
+from procvid.settings.environment import home_folder
 
 # Gradio reads this when it is imported. Without it every page load calls Gradio's analytics server.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "0")

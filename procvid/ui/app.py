@@ -13,7 +13,7 @@ import procvid
 from procvid.errors import ProcvidError
 from procvid.machine import is_lent
 from procvid.run.examples import FOLDER as FINISHED
-from procvid.settings import Host, read_environment
+from procvid.settings.environment import Host, read_environment
 from procvid.ui import api, document, style
 from procvid.ui.browser import KEEP_MEMORY, STORAGE, SYNC_MEMORY, SYNC_RUNS, WATCH
 from procvid.ui.pages import about

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from procvid.machine import asset_folder, check_gpu
-from procvid.settings import Profile, read_environment
+from procvid.settings import Profile
+from procvid.settings.environment import read_environment
 from procvid.types import Sampling
 
 __all__ = ["measure_denoising", "measure_on_gpu"]

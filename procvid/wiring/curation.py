@@ -14,8 +14,8 @@ from procvid.settings import (
     SEEN_CHOICES,
     STEP_FINDER_CHOICES,
     TINY,
-    read_environment,
 )
+from procvid.settings.environment import read_environment
 from procvid.wiring.evaluation import build_shot_detector, build_tiny_reader
 from procvid.wiring.run import build_scene_reader, check_key, openai_client
 

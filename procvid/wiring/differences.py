@@ -9,7 +9,8 @@ from procvid.errors import InputError, UnavailableError
 from procvid.evaluate.differences.clips import Comparer
 from procvid.evaluate.known_world import KnownWorld
 from procvid.protocols import CoachReader, Detector
-from procvid.settings import READER_CHOICES, TINY, Profile, read_environment
+from procvid.settings import READER_CHOICES, TINY, Profile
+from procvid.settings.environment import read_environment
 from procvid.types import Image
 from procvid.wiring.evaluation import build_frame_encoder, build_known_world, build_tiny_reader
 from procvid.wiring.run import check_key, openai_client

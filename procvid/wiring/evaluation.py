@@ -37,15 +37,8 @@ from procvid.protocols import (
     TextEncoder,
     TextImageScorer,
 )
-from procvid.settings import (
-    BACKBONE_CHOICES,
-    JUDGE_CHOICES,
-    PHANTOM_1_3B,
-    TINY,
-    Environment,
-    Profile,
-    read_environment,
-)
+from procvid.settings import BACKBONE_CHOICES, JUDGE_CHOICES, PHANTOM_1_3B, TINY, Profile
+from procvid.settings.environment import Environment, read_environment
 from procvid.types import ModelInfo
 from procvid.wiring.run import check_key, openai_client
 from procvid.wiring.stores import build_detector, build_embedder

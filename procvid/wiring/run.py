@@ -35,15 +35,8 @@ from procvid.run.stand_ins import (
     StandInEmbedder,
     stand_ins,
 )
-from procvid.settings import (
-    PLANNER_CHOICES,
-    SCENE_READER_CHOICES,
-    TINY,
-    Environment,
-    Profile,
-    read_environment,
-    user_path,
-)
+from procvid.settings import PLANNER_CHOICES, SCENE_READER_CHOICES, TINY, Profile
+from procvid.settings.environment import Environment, read_environment, user_path
 from procvid.types import GenerateRequest
 from procvid.wiring.stores import build_detector, build_embedder, build_rules, default_memory
 from procvid.wiring.zerogpu import begin, lend

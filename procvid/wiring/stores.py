@@ -17,7 +17,8 @@ from procvid.memory.retrieval_rules import (
 from procvid.memory.store import CropStore
 from procvid.memory.store_folder import load_store, made_with
 from procvid.protocols import Detector, Embedder
-from procvid.settings import PHANTOM_1_3B, TINY, Profile, read_environment
+from procvid.settings import PHANTOM_1_3B, TINY, Profile
+from procvid.settings.environment import read_environment
 from procvid.storage.pins import CLIP_VIT_B_32, GROUNDING_DINO_TINY, HubModel
 from procvid.types import ModelInfo
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from procvid.evaluate.parts import EvaluationParts
 from procvid.evaluate.take_judge import ClipScore, EvidenceTakeJudge, PlanChecks, WeighedScore
 from procvid.protocols import TakeJudge
-from procvid.settings import Profile, read_environment
+from procvid.settings import Profile
+from procvid.settings.environment import read_environment
 from procvid.toykitchen.scene import STATES
 from procvid.train.rl.readers import SceneStateReader
 from procvid.train.rl.rewards.identity import Identity

@@ -9,7 +9,7 @@ from procvid.errors import InputError
 from procvid.media.credentials import Credentials, read_credentials
 from procvid.protocols import Voice
 from procvid.run.film.settings import VoiceChoice
-from procvid.settings import read_environment, user_path
+from procvid.settings.environment import read_environment, user_path
 from procvid.wiring.run import check_key
 
 OTHER_VOICE = "Use --voice espeak, which asks no service."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.wiring.run import check_key, openai_client
 
 if TYPE_CHECKING:

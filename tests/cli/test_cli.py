@@ -16,7 +16,8 @@ import pytest
 from procvid.cli import COMMANDS, doctor, hub, main, memory, train
 from procvid.cli.screen import time_left
 from procvid.media.image import save_png
-from procvid.settings import PROFILES, TINY, read_environment
+from procvid.settings import PROFILES, TINY
+from procvid.settings.environment import read_environment
 from procvid.wiring.readiness import machine_facts
 from procvid.wiring.run import default_memory
 

@@ -22,7 +22,7 @@ from procvid.phantom.layout import original_names
 from procvid.phantom.loading import FLOW_SHIFT, read_config
 from procvid.phantom.model_folder import load_pipeline
 from procvid.phantom.published import Download
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from tests.disk import disk_with, files_no_larger_than
 from tests.phantom.published import write_shards
 

@@ -18,7 +18,7 @@ from procvid.phantom.layout import CONFIGS, original_names
 from procvid.phantom.loading import read_config
 from procvid.phantom.model_folder import load_as
 from procvid.phantom.pipeline_vace import VacePipeline
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.storage.files import sha256_of
 from tests.disk import disk_with
 from tests.phantom.published import write_gguf

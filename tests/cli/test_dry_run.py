@@ -11,7 +11,8 @@ import pytest
 from procvid.cli import main
 from procvid.machine import device_name
 from procvid.run.timings import ClipSample, ClipSetting, keep_samples
-from procvid.settings import TINY, choose_sampling, read_environment
+from procvid.settings import TINY, choose_sampling
+from procvid.settings.environment import read_environment
 
 RECIPE = """Fried carrots
 1. Slice the carrot on the cutting board.

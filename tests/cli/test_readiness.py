@@ -11,7 +11,8 @@ from procvid.machine import generator_folder
 from procvid.models.outlook import foresee
 from procvid.phantom.ladder import FULL, GROUP_OFFLOAD, MODEL_OFFLOAD
 from procvid.run.timings import ClipSample, ClipSetting
-from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY, read_environment
+from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY
+from procvid.settings.environment import read_environment
 from procvid.wiring.readiness import GraphicsCard, MachineFacts, readiness
 
 GB = 10**9

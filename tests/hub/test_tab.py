@@ -20,7 +20,7 @@ from procvid.hub.bundle.lora import bundle_lora
 from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.cache import default_cache
 from procvid.hub.names import HubId, ReleaseTarget
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.ui.app import build_app
 from procvid.ui.pages.create.references_step import ReferenceLook
 from procvid.ui.server import visitors

@@ -22,7 +22,8 @@ from procvid.machine import (
     generator_folder,
     keep_loopback_direct,
 )
-from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY, check_sampling, read_environment
+from procvid.settings import PHANTOM_1_3B, PHANTOM_14B, TINY, check_sampling
+from procvid.settings.environment import read_environment
 
 SMALL, LARGE = (PHANTOM_1_3B.name,), (PHANTOM_14B.name,)
 NO_GPU = (

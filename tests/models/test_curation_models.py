@@ -15,7 +15,7 @@ from procvid.machine.spread import Spread
 from procvid.models.captioners.openai_vision import OpenAICaptioner
 from procvid.models.meter import Meter
 from procvid.models.step_finders.openai_transcripts import CUES_AT_ONCE, OpenAIStepFinder
-from procvid.settings import Budget
+from procvid.settings.environment import Budget
 from procvid.types import TimedText
 from procvid.wiring import curation as wiring_curation
 from tests.data.conftest import DifferenceDetector, make_tools, write_video

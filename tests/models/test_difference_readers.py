@@ -13,7 +13,7 @@ from procvid.models.coaches.openai_vision import OpenAICoach
 from procvid.models.difference_readers.openai_vision import UNCHECKED, OpenAIDifferenceReader
 from procvid.models.meter import Meter
 from procvid.plan.rules import plan_recipe
-from procvid.settings import Budget
+from procvid.settings.environment import Budget
 from procvid.types import Recipe
 from procvid.types.difference import ClipView
 

@@ -12,7 +12,7 @@ from procvid.models.directors.openai import OpenAIDirector
 from procvid.models.meter import Meter
 from procvid.plan.director.goal import read_goal
 from procvid.plan.recipe.parse import read_recipe
-from procvid.settings import Budget
+from procvid.settings.environment import Budget
 
 STEPS = [
     "Mash the tuna in a bowl with a fork.",

@@ -14,7 +14,8 @@ from procvid.errors import InputError, UnavailableError
 from procvid.models.generators.phantom_wan import PhantomWan
 from procvid.models.pipeline_host import PipelineHost, weights_sha256
 from procvid.protocols import ClipGenerator
-from procvid.settings import TINY, read_environment
+from procvid.settings import TINY
+from procvid.settings.environment import read_environment
 from procvid.types import Clip, Conditioning, Slot
 from procvid.wiring import run as wiring
 

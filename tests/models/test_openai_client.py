@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from procvid.errors import InputError, ServiceError
 from procvid.models.meter import Meter
 from procvid.models.openai_client import NoUsableAnswerError, OpenAIClient, Question
-from procvid.settings import Budget, read_environment
+from procvid.settings.environment import Budget, read_environment
 
 
 class Colour(BaseModel):

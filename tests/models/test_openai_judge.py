@@ -16,7 +16,8 @@ from procvid.evaluate.suite import evaluate
 from procvid.media.video import write_clip
 from procvid.models.judges.openai_judge import OpenAIJudge
 from procvid.models.meter import Meter
-from procvid.settings import PHANTOM_1_3B, TINY, Budget
+from procvid.settings import PHANTOM_1_3B, TINY
+from procvid.settings.environment import Budget
 from procvid.toykitchen.recipes import HELD_OUT, random_recipe
 from procvid.types import Recipe, StateChange
 from procvid.wiring import evaluation as wiring_evaluation

@@ -21,7 +21,8 @@ from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.run.folder import read_run
 from procvid.run.story import make_video
-from procvid.settings import PHANTOM_1_3B, TINY, Budget, choose_sampling
+from procvid.settings import PHANTOM_1_3B, TINY, choose_sampling
+from procvid.settings.environment import Budget
 from procvid.types import GenerateRequest, Recipe
 from procvid.wiring import run as wiring
 

@@ -17,7 +17,7 @@ from procvid.errors import InputError, ServiceError
 from procvid.media.video import write_clip
 from procvid.models.meter import Meter
 from procvid.models.scene_readers.openai_vision import OpenAISceneReader
-from procvid.settings import Budget
+from procvid.settings.environment import Budget
 from procvid.wiring import run as wiring
 from tests.run.making import PixelJudge
 

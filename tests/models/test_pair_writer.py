@@ -11,7 +11,7 @@ from procvid.models.meter import Meter
 from procvid.models.pair_writers.openai import OpenAIPairWriter
 from procvid.models.pair_writers.rules import RulesPairWriter
 from procvid.protocols import PairWriter
-from procvid.settings import Budget
+from procvid.settings.environment import Budget
 from procvid.types.difference import ClipWords
 
 GOOD = {

@@ -12,7 +12,7 @@ from procvid.models.meter import Meter
 from procvid.models.wish_readers.openai import OpenAIWishReader
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots
-from procvid.settings import Budget
+from procvid.settings.environment import Budget
 from procvid.types import Recipe
 
 RECIPE = cut_into_shots(

@@ -14,7 +14,7 @@ from procvid.phantom.attention import (
     installed_kernels,
     set_attention,
 )
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.types import Shortcuts
 from tests.phantom.conftest import build_transformer
 from tests.phantom.test_phantom_fast import make

@@ -16,7 +16,7 @@ from procvid.phantom.convert import match_keys
 from procvid.phantom.layout import CONFIGS, original_names, parameter_shapes
 from procvid.phantom.loading import load_transformer
 from procvid.phantom.recognise import PHANTOM_REMEDY, refusal
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from tests.phantom.published import TINY_CONFIG, published_weights, write_gguf, write_shards
 
 TINY = read_environment({}).assets_folder / "tiny_phantom"

@@ -15,7 +15,7 @@ from procvid.errors import InputError
 from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.rules import plan_recipe
 from procvid.plan.shots import cut_into_shots
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.storage.lock import locked
 from procvid.ui.server.cards import FairLock
 from procvid.ui.server.clearing import DAY_S, Retention, clear

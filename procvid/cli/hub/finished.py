@@ -25,7 +25,8 @@ from procvid.run.finish import record_of
 from procvid.run.parts import Parts
 from procvid.run.records import RunRecord
 from procvid.run.story import make_video
-from procvid.settings import TINY, choose_sampling, read_environment
+from procvid.settings import TINY, choose_sampling
+from procvid.settings.environment import read_environment
 from procvid.types import GenerateRequest
 
 CACHE = "finished"

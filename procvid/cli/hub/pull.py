@@ -16,7 +16,7 @@ from procvid.hub.client import HubClient, UnreachableError
 from procvid.hub.names import Artifact, HubId, parse_hub_id
 from procvid.hub.pull import Pulled, Pulling, look, read_receipt
 from procvid.hub.pull import pull as download
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

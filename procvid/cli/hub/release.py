@@ -11,7 +11,8 @@ from procvid.hub.bundle.artifact import bundle
 from procvid.hub.bundle.options import BundleOptions
 from procvid.hub.names import ARTIFACTS, REPO_TYPES, HubId, ReleaseTarget, check_tag, parse_hub_id
 from procvid.hub.release import Release
-from procvid.settings import TINY, user_path
+from procvid.settings import TINY
+from procvid.settings.environment import user_path
 from procvid.wiring import run as wiring
 
 

@@ -16,7 +16,8 @@ from procvid.hub.names import parse_hub_id, size
 from procvid.hub.space import FINISHED, SpaceFile, space_files, write_space
 from procvid.hub.space_push import SpacePlan, plan_push, push
 from procvid.run.examples import example_recipes
-from procvid.settings import TINY, read_environment
+from procvid.settings import TINY
+from procvid.settings.environment import read_environment
 from procvid.wiring import run as wiring
 
 MAX_LISTED = 20

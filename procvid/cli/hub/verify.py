@@ -13,7 +13,7 @@ from procvid.hub.names import MANIFEST, size
 from procvid.hub.store import check_store, unverified_files
 from procvid.memory.store_folder import KIND as STORE_KIND
 from procvid.memory.store_folder import load_store
-from procvid.settings import user_path
+from procvid.settings.environment import user_path
 from procvid.storage.text import printable
 
 

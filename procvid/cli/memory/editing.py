@@ -14,7 +14,8 @@ from procvid.memory.edit import OpenStore, changing
 from procvid.memory.store import CropStore
 from procvid.memory.store_folder import LICENCE, kept_beside
 from procvid.protocols import Embedder
-from procvid.settings import TINY, user_path
+from procvid.settings import TINY
+from procvid.settings.environment import user_path
 from procvid.wiring.stores import default_memory
 
 

@@ -12,7 +12,8 @@ from procvid.cli.screen import Bar
 from procvid.cli.train.lora import add_options
 from procvid.errors import InputError
 from procvid.machine import gpu_facts, use_one_thread
-from procvid.settings import PROFILES, TINY, user_path
+from procvid.settings import PROFILES, TINY
+from procvid.settings.environment import user_path
 from procvid.train.director.settings import MAX_STORIES, OPTIONS, DirectorSettings
 from procvid.train.lora.settings import out_of_range
 

@@ -13,16 +13,8 @@ from procvid.cli.arguments import add_json, whole_number
 from procvid.cli.screen import Bar, time_left
 from procvid.errors import UnavailableError
 from procvid.machine import asset_folder, check_gpu, gpu_facts
-from procvid.settings import (
-    PHANTOM_PROFILES,
-    PROFILES,
-    TINY,
-    Profile,
-    choose_sampling,
-    parse_size,
-    read_environment,
-    user_path,
-)
+from procvid.settings import PHANTOM_PROFILES, PROFILES, TINY, Profile, choose_sampling, parse_size
+from procvid.settings.environment import read_environment, user_path
 from procvid.train.lora.settings import OPTIONS, LoraSettings
 
 if TYPE_CHECKING:

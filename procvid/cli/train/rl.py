@@ -16,7 +16,8 @@ from procvid.cli.train.lora import add_common, add_options, model_folder
 from procvid.cli.workers import add_workers, spread_of
 from procvid.errors import InputError
 from procvid.machine import check_gpu, gpu_facts, use_one_thread
-from procvid.settings import PROFILES, choose_sampling, parse_size, user_path
+from procvid.settings import PROFILES, choose_sampling, parse_size
+from procvid.settings.environment import user_path
 from procvid.train.rl.rewards.weighing import DEFAULT_WEIGHING, WEIGHINGS, check_weights
 from procvid.train.rl.settings import OPTIONS, RlSettings
 

@@ -23,7 +23,7 @@ from procvid.plan.recipe.servings import other_notes
 from procvid.plan.rules import plan_recipe
 from procvid.plan.scripted import Continuity, plan_answered_step, problems_of
 from procvid.plan.shots import with_recipe_steps
-from procvid.settings import Budget
+from procvid.settings.environment import Budget
 from procvid.types import ModelInfo, Plan, Recipe, ServiceUse
 
 STEPS_AT_ONCE = 10

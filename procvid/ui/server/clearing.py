@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from procvid.errors import InputError
 from procvid.run.folder import LOCKED
-from procvid.settings import Environment
+from procvid.settings.environment import Environment
 from procvid.storage.atomic import remove, temporary_name
 from procvid.storage.files import is_temporary, read_json
 from procvid.storage.lock import locked

@@ -29,7 +29,8 @@ from procvid.run.changes import reference_changes
 from procvid.run.folder import PLAN, RUN, RunFolder, read_run
 from procvid.run.story import make_video, regenerate_step
 from procvid.run.timings import ClipSetting, measured
-from procvid.settings import Profile, read_environment
+from procvid.settings import Profile
+from procvid.settings.environment import read_environment
 from procvid.storage.lock import wait_for_own
 from procvid.types import Sampling, StepChanges
 from procvid.ui.server.background import Background

@@ -9,7 +9,7 @@ from procvid.errors import ProcvidError
 from procvid.plan.recipe.parse import parse_recipe
 from procvid.plan.shots import cut_into_shots
 from procvid.run.timings import pattern_of, read_samples
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.types import ShotMode
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.guard import for_the_page

@@ -9,7 +9,7 @@ import gradio as gr
 from procvid.errors import InputError, StoreError
 from procvid.hub.cache import open_cache, verify
 from procvid.hub.names import Artifact, hub_id_of
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.ui.server.visitors import PUBLIC, visitor_of
 
 

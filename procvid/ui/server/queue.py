@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +79,15 @@ class RunOptions:
     def sampling(self, profile: Profile) -> Sampling:
         """Return the sampling of the clips. Raise InputError if the profile cannot make them."""
         size = (self.width, self.height) if self.width and self.height else None
-        sampling = choose_sampling(
+        return choose_sampling(
             profile,
             size=size,
             num_frames=self.num_frames,
             num_inference_steps=self.steps,
             seed=self.seed,
             fast=self.fast,
+            coherence=self.coherence,
         )
-        return replace(sampling, coherence=self.coherence)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import gradio as gr
 from procvid.errors import BusyError, InputError
 from procvid.hub.cache import Cache, open_cache
 from procvid.hub.client import HubClient, is_offline
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.ui.server.worker import MAX_EACH, MAX_WAITING
 
 LIMIT_BYTES = 2 * 10**9

@@ -11,7 +11,7 @@ from procvid.hub.bundle.check import homes_named
 from procvid.hub.cache import bundle_folder
 from procvid.hub.publish import PublishedRelease
 from procvid.hub.pull import Pulled
-from procvid.settings import read_environment
+from procvid.settings.environment import read_environment
 from procvid.ui.events import QUIET, Updates
 from procvid.ui.markup import empty, note, notes
 from procvid.ui.pages.hub import markup

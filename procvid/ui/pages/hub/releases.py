@@ -30,7 +30,8 @@ from procvid.hub.pull import Offer, Pulled, Pulling, look
 from procvid.hub.release import FileFact, Release, damaged_files
 from procvid.hub.store import store_files
 from procvid.memory.store_folder import read_manifest
-from procvid.settings import TINY, Profile, user_path
+from procvid.settings import TINY, Profile
+from procvid.settings.environment import user_path
 from procvid.ui.pages.hub.example import EXAMPLE, REPO, has_example, shipped_hub
 from procvid.ui.server.context import AppContext
 from procvid.ui.server.visitors import Visitor, require_publisher
