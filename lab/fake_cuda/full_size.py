@@ -117,7 +117,8 @@ def model_folder(config: dict, text: dict) -> Iterator[Path]:
         }.items():
             (folder / part).mkdir(parents=True)
             (folder / part / "config.json").write_text(json.dumps(dict(values)))
-        (folder / "model_index.json").write_text("{}")
+        index = {"_class_name": "PhantomWanPipeline"}
+        (folder / "model_index.json").write_text(json.dumps(index))
         yield folder
 
 

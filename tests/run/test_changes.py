@@ -25,8 +25,9 @@ from procvid.types import StepChanges
 RED = np.full((8, 8, 3), (200, 0, 0), np.uint8)
 GREEN = np.full((8, 6, 3), (0, 200, 0), np.uint8)
 EVERYTHING = StepChanges(
-    5, "A pan.", (RED, GREEN), ("pan", ""), 2, ("c1",), {"egg": "c2"}, ("ham",)
-)
+    5, "A pan.", (RED, GREEN), ("pan", ""), 2, ("c1",), {"egg": "c2"}, ("ham",),
+    {"pan": 0.5},
+)  # fmt: skip
 
 
 def same(one: StepChanges, other: StepChanges) -> bool:
