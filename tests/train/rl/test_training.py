@@ -18,6 +18,7 @@ from procvid.models.scene_readers.tiny import TinyReader
 from procvid.phantom.model_folder import load_pipeline
 from procvid.train.curve import read_curve
 from procvid.train.lora.weights import add_lora
+from procvid.train.rl import reward_gradient
 from procvid.train.rl.events import Reinforced, ReinforcementFinished, RolledOut
 from procvid.train.rl.learning import Judged, parts_of
 from procvid.train.rl.policy import Policy
