@@ -2,12 +2,13 @@
 
 A crop of a generated clip is softer than a real one, and the clip may have failed to show the change
 of the step. So a crop enters the memory only if it looks like its object in its state, agrees with the
-clip's reference or other frames, is not much softer, and shows nothing of another state.
+clip's reference or other frames, is not much softer, and shows nothing of another state. It leaves the
+memory if the clip of a later step, which it guided, shows another thing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from procvid.memory.clip_crops import sharpness
 from procvid.memory.retrieval_rules import RetrievalRules
 from procvid.memory.words import canonical, crop_text, state_fit, with_article
 from procvid.protocols import Embedder
-from procvid.types import Crop, Image
+from procvid.types import Crop, Image, Slot, Vectors
 
 MAX_GENERATION = 1
 """A crop of our own clip is generation 1. An object that such a crop guided gives no crop."""
@@ -109,7 +110,38 @@ def _fault(crop: Crop, known: Evidence, embedder: Embedder, rules: RetrievalRule
         return f"it differs from {other} (similarity {measures.same:.2f})"
     if measures.sharp < rules.min_sharp:
         return f"it is less sharp than its reference ({measures.sharp:.0%})"
+    if measures.apart > rules.max_apart * measures.spread + rules.max_apart_slack:
+        return "it looks unlike the other frames of the clip"
     return ""
+
+
+def not_found_again(
+    guides: Iterable[Slot],
+    views: Mapping[str, Sequence[Image]],
+    embedder: Embedder,
+    rules: RetrievalRules,
+) -> list[Refusal]:
+    """Return the crops of earlier clips whose object a clip that they guided shows otherwise.
+
+    Foods are not checked: a clip that begins with a sliced carrot may soon show a fried one. An object
+    that the detector does not find says nothing about its crop.
+
+    Args:
+        guides: The references of the clip that are crops of this video; lasting things only.
+        views: By canonical object name: the object in frames of the clip.
+        embedder: The embedder of the memory.
+        rules: Thresholds.
+    """
+    found = []
+    for slot in guides:
+        seen = views.get(canonical(slot.object_name), ())
+        if seen:
+            looks = embedder.embed_images([slot.image, *seen])
+            same = float(np.median(looks[1:] @ looks[0]))
+            if same < rules.min_again:
+                reason = f"the clip that it guided shows another one (similarity {same:.2f})"
+                found.append(Refusal(slot.crop_id, slot.object_name, reason))
+    return found
 
 
 def _wrong_look(crop: Crop, known: Evidence, embedder: Embedder, rules: RetrievalRules) -> str:
@@ -140,6 +172,8 @@ class GateMeasures:
         same: Cosine with the reference. Without one, or if the step changes the object, the median
             cosine with the other frames.
         sharp: Sharpness divided by the median of the images that `same` compares.
+        apart: Median distance (1 - cosine) from the other frames of the clip.
+        spread: Median of the same distance for each of those frames from the others.
     """
 
     shown: float
@@ -148,6 +182,8 @@ class GateMeasures:
     clear: float
     same: float
     sharp: float
+    apart: float = 0.0
+    spread: float = 0.0
 
 
 def measure(crop: Crop, known: Evidence, embedder: Embedder) -> GateMeasures:
@@ -156,9 +192,11 @@ def measure(crop: Crop, known: Evidence, embedder: Embedder) -> GateMeasures:
     before = canonical(known.state_before)
     changed = crop.role == "food" and before not in ("", canonical(crop.state))
     compared = list(known.views)
+    looks = embedder.embed_images([crop.image, *compared])
+    apart, spread = _apart(looks)
     if known.reference is not None and not changed:
         compared = [known.reference]
-    looks = embedder.embed_images([crop.image, *compared])
+        looks = embedder.embed_images([crop.image, *compared])
     words = [crop_text(crop.name, crop.role, "", crop.state)]
     words += [crop_text(crop.name, crop.role, "", before)] if changed else []
     words += [crop_text(name, "food", "", crop.state) for name in known.rivals]
@@ -177,7 +215,18 @@ def measure(crop: Crop, known: Evidence, embedder: Embedder) -> GateMeasures:
         sharp=_sharp(crop.image) / float(np.median([_sharp(one) for one in compared]))
         if compared
         else 1.0,
+        apart=apart,
+        spread=spread,
     )
+
+
+def _apart(looks: Vectors) -> tuple[float, float]:
+    """Return the distances `apart` and `spread` of a crop (row 0) and two or more views, else zeros."""
+    if len(looks) < 3:
+        return 0.0, 0.0
+    away = 1 - looks @ looks.T
+    others = [np.median(np.delete(row[1:], i)) for i, row in enumerate(away[1:])]
+    return float(np.median(away[0, 1:])), float(np.median(others))
 
 
 def _sharp(image: Image) -> float:

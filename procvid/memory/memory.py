@@ -24,11 +24,13 @@ from procvid.memory.candidates import (
     of_different_things,
     with_score,
 )
+from procvid.memory.gate import Refusal
+from procvid.memory.own_crops import over_budget, without
 from procvid.memory.reasons import RUN, UPLOAD, step_of, why, why_none
 from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.slots import origin_of
 from procvid.memory.states import StateTable
-from procvid.memory.store import CropStore, add_crops, check_embedder, empty_store
+from procvid.memory.store import CropStore, add_crops, check_embedder, empty_store, merged
 from procvid.memory.words import canonical, crop_text, named
 from procvid.protocols import Embedder
 from procvid.types import Crop, Hit, PlannedObject, Retrieval, Slot, Vectors
@@ -85,6 +87,7 @@ class Memory:
         self.states = states
         self.anchors = Anchors()
         self.run = empty_store(RUN, embedder)
+        self._aside = empty_store(RUN, embedder)
         self._catalogues = tuple(Catalogue(store) for store in stores)
         self._texts: dict[str, Vectors] = {}
 
@@ -162,7 +165,7 @@ class Memory:
         Raises:
             InputError: No store has this crop, or it has no image.
         """
-        for store in (self.run, *self.stores):
+        for store in (self.run, self._aside, *self.stores):
             for row, fact in enumerate(store.crops.facts):
                 image = store.crops[row].image if fact.id == crop_id else None
                 if image is not None:
@@ -197,12 +200,30 @@ class Memory:
     def keep(self, anchors: Iterable[Anchor], crops: Sequence[Crop] = ()) -> None:
         """Add the references of a finished step, and its crops: own ones and a person's images.
 
-        Nothing is ever removed, so the first reference of an object stays.
+        An own crop over the budget is dropped; the first one of an object and its anchors stay.
         """
         for anchor in anchors:
             self.anchors.add(anchor)
-        known = {fact.id for fact in self.run.crops.facts}
-        self.run = add_crops(self.run, [c for c in crops if c.id not in known], self.embedder)
+        self.run = add_crops(self.run, crops, self.embedder)
+        self.drop({one.crop_id for one in over_budget(self.run, self.anchors.crop_ids)})
+
+    def drop(self, crop_ids: Collection[str]) -> None:
+        """Remove crops of the run's own clips, and the anchors that they are.
+
+        Only a person can still choose them (`slot_of`).
+        """
+        self.anchors.remove(crop_ids)
+        kept = without(self.run, crop_ids)
+        if len(kept) < len(self.run):
+            self._aside = merged(self._aside, [without(self.run, {c.id for c in kept.crops.facts})])
+            self.run = kept
+
+    def surplus_with(self, new: CropStore, guides: Collection[str]) -> list[Refusal]:
+        """Return the own crops, those of `new` included, that `keep` would drop, with the reason.
+
+        `guides` are the ids of the crops that guided the clip of the new ones.
+        """
+        return over_budget(merged(self.run, [new]), {*self.anchors.crop_ids, *guides})
 
     def _vector(self, item: PlannedObject, state: str) -> Vectors:
         text = crop_text(item.name, item.role, item.description, state)

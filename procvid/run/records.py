@@ -257,6 +257,8 @@ class StepRecord:
         warnings: Warnings for the user.
         crops: sha256 of the pixels of the clip's crops, by crop id.
         refused: Crops of the clip that the memory does not keep: object and reason.
+        dropped: Crops of earlier clips that the memory no longer keeps after this step: object, crop
+            id and reason.
         anchors: The anchors that the step began with; () in old runs.
         left_out: References that a person left out. They did not guide the clip and have no file.
         taken_from: Run and step whose clip this is, if a detour took it over; "" if it was made here.
@@ -281,6 +283,7 @@ class StepRecord:
     lora: tuple[str, ...] = ()
     memory: str = ""
     refused: tuple[Mapping[str, str], ...] = ()
+    dropped: tuple[Mapping[str, str], ...] = ()
     anchors: tuple[AnchorRecord, ...] = ()
     left_out: tuple[ReferenceRecord, ...] = ()
     taken_from: str = ""
@@ -288,7 +291,7 @@ class StepRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the content of `conditioning.json`."""
         fields = dataclasses.asdict(self)
-        for key in ("left_out", "taken_from"):
+        for key in ("dropped", "left_out", "taken_from"):
             if not fields[key]:
                 del fields[key]
         return {"schema_version": SCHEMA_VERSION, "ai_generated": AI_GENERATED, **fields}
@@ -299,7 +302,7 @@ class StepRecord:
         # Not the placement: without 8 bits, every placement gives the same bytes.
         for key in ("clip_sha256", "crops", "memory", "missing", "warnings", "refused", "anchors"):
             del value[key]
-        for key in ("left_out", "taken_from"):
+        for key in ("dropped", "left_out", "taken_from"):
             value.pop(key, None)
         # Not the folder of a LoRA: `models` has its name and its hash.
         value["lora"] = lora_weights(self.lora)
@@ -310,7 +313,7 @@ class StepRecord:
         """Read a step record. Raise KeyError, TypeError or ValueError."""
         known = {f.name for f in dataclasses.fields(cls)}
         # Added after the first release; older runs lack them.
-        later = {"memory", "refused", "anchors", "left_out", "taken_from"}
+        later = {"memory", "refused", "dropped", "anchors", "left_out", "taken_from"}
         fields = {key: value[key] for key in known if key in value or key not in later}
         fields["lora"] = tuple(fields["lora"] or ())
         fields["sampling"] = _sampling(fields["sampling"])
@@ -322,6 +325,7 @@ class StepRecord:
         fields["missing"] = tuple(fields["missing"])
         fields["warnings"] = tuple(fields["warnings"])
         fields["refused"] = tuple(fields.get("refused", ()))
+        fields["dropped"] = tuple(fields.get("dropped", ()))
         fields["anchors"] = tuple(AnchorRecord(**a) for a in fields.get("anchors", ()))
         return cls(**fields)
 
@@ -333,6 +337,12 @@ class StepRecord:
             for one in self.references
             if one.origin == "upload" and not one.anchor_step and one.object_name not in chosen
         ]
+
+    @property
+    def not_found_again(self) -> frozenset[str]:
+        """Return the ids of the references that this clip did not confirm; no later step uses them."""
+        given = {one.crop_id for one in self.references}
+        return frozenset(one["crop"] for one in self.dropped if one["crop"] in given)
 
     def new_anchors(self) -> list[Anchor]:
         """Return the references of this step that become anchors, those left out included."""
@@ -374,8 +384,9 @@ def lora_weights(loras: Sequence[str]) -> list[str]:
     return [one.rpartition("=")[2] if "=" in one else "1" for one in loras]
 
 
-EarlierAnchors = Callable[[int, str], Sequence[Anchor]]
-"""Anchors of an earlier run that join before a step, by its number and the hash of its clip."""
+EarlierAnchors = Callable[[int, str], Sequence[tuple[Sequence[Anchor], frozenset[str]]]]
+"""The anchors of each step of an earlier run that joins before a step, by its number and the hash of its
+clip, with the ids of the crops that the clip of the earlier step did not confirm."""
 
 
 def stale_steps(
@@ -386,23 +397,30 @@ def stale_steps(
     """Return the steps that show an old clip or reference, each with the step that changed.
 
     A reference of the run's own is valid while its source step still has a crop with the very
-    same pixels. A step is valid while the anchors that it began with are the same. So staleness
-    follows from the files alone and survives any kill.
+    same pixels and no step between dropped it. A step is valid while the anchors that it began with
+    are the same. So staleness follows from the files alone and survives any kill.
     """
     stale = {}
     anchors = Anchors()
+    dropped: dict[str, int] = {}
     for number, record in sorted(records.items()):
-        for anchor in earlier(number, record.clip_sha256):
-            anchors.add(anchor)
+        for joined, gone in earlier(number, record.clip_sha256):
+            for anchor in joined:
+                anchors.add(anchor)
+            anchors.remove(gone)
         for begun in record.anchors:
             now = anchors.of(begun.name, begun.role, begun.state, number)
             if begun.image_sha256 != ("" if now is None else now.image_sha256):
                 stale[number] = now.step if now is not None else _first_user(records, begun)
         for anchor in record.new_anchors():
             anchors.add(anchor)
+        chosen = record.overrides.get("chosen") or {}
         for reference in record.references:
             if reference.origin != "run":
                 continue
+            if reference.crop_id in dropped and reference.object_name not in chosen:
+                stale[number] = dropped[reference.crop_id]
+                break
             source = source_step(reference.source_id, run_id)
             if not source:
                 # An image of the earlier run, whose files never change.
@@ -411,6 +429,8 @@ def stale_steps(
             if known.get(reference.crop_id) != reference.image_sha256:
                 stale[number] = source
                 break
+        anchors.remove(record.not_found_again)
+        dropped |= dict.fromkeys(record.not_found_again, number)
     return stale
 
 

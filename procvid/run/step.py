@@ -12,12 +12,13 @@ from procvid.events import Conditioned, Event, Warned
 from procvid.media.image import load_image
 from procvid.memory.anchors import Anchor
 from procvid.memory.clip_crops import MIN_SIDE_PX, SETTLED, crops_of_clip, cut
-from procvid.memory.gate import Evidence, Refusal, pass_gate, views_of
+from procvid.memory.gate import Evidence, Refusal, not_found_again, pass_gate, views_of
 from procvid.memory.memory import Memory, reference_states
+from procvid.memory.own_crops import without
 from procvid.memory.photo import crop_of_upload, foods_in
 from procvid.memory.reasons import LEFT_OUT
 from procvid.memory.slots import choose_slots
-from procvid.memory.store import add_crops, empty_store
+from procvid.memory.store import CropStore, add_crops, empty_store
 from procvid.memory.store_folder import load_store, save_store
 from procvid.memory.words import canonical, crop_text
 from procvid.plan.writing.prompt import is_written_by_rules, with_looks
@@ -223,13 +224,25 @@ def make_step(
     clip = yield from generate(parts.generator, conditioning, sampling, pace)
 
     stop_if_asked()
-    crops: list[Crop] = []
+    crops = empty_store(f"step {step.number}", parts.embedder)
     refused: list[Refusal] = []
+    dropped: list[Refusal] = []
     if memory is not None:
         found = _crops_of(clip, step, PlannedScene(step, looks), run, parts)
         states = memory.food_states()
         evidence = _evidence(clip, step, found, conditioning.slots, parts, states)
-        crops, refused = pass_gate(found, evidence, parts.embedder, parts.rules)
+        dropped = _not_found_again(step, conditioning.slots, found, evidence, parts)
+        for one in dropped:
+            message = f"Later clips do not use this image of the {one.name}: {one.reason}."
+            yield Warned(message, step.number)
+        evidence = _as_new(evidence, dropped)
+        kept, refused = pass_gate(found, evidence, parts.embedder, parts.rules)
+        crops = add_crops(crops, kept, parts.embedder)
+        surplus = memory.surplus_with(crops, {slot.crop_id for slot in conditioning.slots})
+        new = {crop.id for crop in kept}
+        refused += [one for one in surplus if one.crop_id in new]
+        dropped += [one for one in surplus if one.crop_id not in new]
+        crops = without(crops, {one.crop_id for one in surplus})
     record = StepRecord(
         step=step.number,
         text=step.text,
@@ -238,12 +251,15 @@ def make_step(
         references=references_of(step, conditioning.slots),
         missing=missing_objects(conditioning),
         warnings=conditioning.warnings,
-        crops=crop_hashes(crops),
+        crops=crop_hashes(crops.crops),
         overrides=changes_to_json(changes),
         models=run.record.models,
         lora=request.lora,
         memory=clip.memory,
         refused=tuple({"object": one.name, "reason": one.reason} for one in refused),
+        dropped=tuple(
+            {"object": one.name, "crop": one.crop_id, "reason": one.reason} for one in dropped
+        ),
         anchors=anchors_at(memory, step, conditioning) if memory else (),
         left_out=without_files(references_of(step, conditioning.left_out)),
     )
@@ -257,14 +273,13 @@ def _write(
     clip: Clip,
     slots: Sequence[Slot],
     record: StepRecord,
-    crops: Sequence[Crop],
+    crops: CropStore,
 ) -> StepRecord:
     with whole_folder(place) as folder:
         record = write_step(folder, clip, slots, record, display_scale=parts.profile.display_scale)
         stop_if_asked()
-        if crops:
-            store = empty_store(f"step {record.step}", parts.embedder)
-            save_store(add_crops(store, crops, parts.embedder), folder / CROPS)
+        if len(crops):
+            save_store(crops, folder / CROPS)
     return record
 
 
@@ -315,6 +330,32 @@ def _evidence(
             states=states if item.role == "food" else (),
         )
         for name, item in items.items()
+    }
+
+
+def _not_found_again(
+    step: StepPlan,
+    slots: Sequence[Slot],
+    crops: Sequence[Crop],
+    evidence: Mapping[str, Evidence],
+    parts: Parts,
+) -> list[Refusal]:
+    """Return the crops of earlier clips that this clip, which they guided, does not confirm."""
+    lasting = {item.name for item in step.objects if item.role != "food"}
+    guides = [s for s in slots if generation_of(s) and not s.chosen and s.object_name in lasting]
+    views = {name: list(known.views) for name, known in evidence.items()}
+    for crop in crops:
+        if crop.image is not None:
+            views[canonical(crop.name)].append(crop.image)
+    return not_found_again(guides, views, parts.embedder, parts.rules)
+
+
+def _as_new(evidence: Mapping[str, Evidence], dropped: Sequence[Refusal]) -> dict[str, Evidence]:
+    """Return the evidence; an object whose reference was dropped is no copy of it."""
+    gone = {canonical(one.name) for one in dropped}
+    return {
+        name: dataclasses.replace(known, reference=None, generation=0) if name in gone else known
+        for name, known in evidence.items()
     }
 
 
@@ -375,6 +416,7 @@ def remember_folder(
     }
     _keep_references(parts, memory, record.references, images)
     memory.keep(anchors, crops)
+    memory.drop(record.not_found_again)
 
 
 def preview(
