@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.command import count, new_parser
+from lab.command import ASSETS, count, new_parser
 from lab.memory_proof.bench import measure_index
 from lab.memory_proof.building import score_building
+from lab.memory_proof.planted import measure_planted, write_planted
 from lab.memory_proof.retrieval import (
     kind_of,
     mislabel,
@@ -22,6 +23,7 @@ from lab.memory_proof.retrieval import (
     without_half,
 )
 from lab.memory_proof.videos import FIRST_SEED, LIST, Truth, toy_recipes, write_videos
+from lab.weights import load_oracle
 from procvid.cli import run
 from procvid.cli.arguments import Parser, add_json, whole_number
 from procvid.cli.screen import Bar
@@ -41,6 +43,7 @@ from procvid.wiring.stores import (
     load_default_memory,
 )
 
+CASES = ("none", "gaps")
 MAX_RECIPES = 2000
 GAPS = 0.3
 """Share of (food, state) pairs that are removed from the store with gaps."""
@@ -61,6 +64,12 @@ def parser() -> Parser:
         "--held-out", metavar="N", type=whole_number, default=60, help="recipes that query"
     )
     proof.set_defaults(run=prove)
+    summary = "Plant bad crops in runs and measure how many enter the memory."
+    planted = commands.add_parser("planted", help=summary, description=summary)
+    planted.add_argument("--out", metavar="FOLDER", required=True, help="runs and figures")
+    planted.add_argument("--recipes", metavar="N", type=count, default=20)
+    planted.add_argument("--cases", metavar="CASE", nargs="+", choices=CASES, default=CASES)
+    planted.set_defaults(run=plant)
     summary = "Write the default store without half of its objects, for `procvid ablate --memory`."
     gaps = commands.add_parser("gaps", help=summary, description=summary)
     gaps.add_argument("--out", metavar="STORE", required=True, help="folder of the new store")
@@ -83,6 +92,16 @@ def write_gaps(arguments: argparse.Namespace) -> None:
     save_store(thin, Path(arguments.out))
     kinds = len({kind_of(crop) for crop in thin.crops.facts})
     print(f"{arguments.out}: {len(thin)} of {len(whole)} crops, {kinds} objects.")
+
+
+def plant(arguments: argparse.Namespace) -> None:
+    """Make the runs with planted crops, or those that are missing, and print the figures."""
+    out = Path(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    parts, oracle = wiring.build(), load_oracle(ASSETS / "oracle")
+    for done, found in measure_planted(parts, oracle, out, arguments.recipes, arguments.cases):
+        print(f"{done}/{arguments.recipes} recipes", file=sys.stderr, flush=True)
+        write_planted(out, found)
 
 
 def bench(arguments: argparse.Namespace) -> None:

@@ -224,7 +224,7 @@ def _apart(looks: Vectors) -> tuple[float, float]:
     """Return the distances `apart` and `spread` of a crop (row 0) and two or more views, else zeros."""
     if len(looks) < 3:
         return 0.0, 0.0
-    away = 1 - looks @ looks.T
+    away = np.maximum(0.0, 1 - looks @ looks.T)
     others = [np.median(np.delete(row[1:], i)) for i, row in enumerate(away[1:])]
     return float(np.median(away[0, 1:])), float(np.median(others))
 

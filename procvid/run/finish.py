@@ -73,6 +73,17 @@ def write_progress(
     run.write_state(records, len(plan.steps), duration_s, takes)
 
 
+def crop_notes(records: Mapping[int, StepRecord]) -> tuple[str, ...]:
+    """Return a note if all crops of a run with several steps were refused, else ()."""
+    refused = sum(len(record.refused) for record in records.values())
+    if len(records) < 2 or not refused or any(record.crops for record in records.values()):
+        return ()
+    return (
+        f"None of the {refused} images cut from this run's clips passed the checks, so no clip is "
+        "guided by an earlier one. The steps' conditioning.json has the reasons.",
+    )
+
+
 def end_of_redo(
     run: RunFolder, plan: Plan, records: Mapping[int, StepRecord]
 ) -> Generator[Event, None, None]:

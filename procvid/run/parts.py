@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from procvid.memory.memory import Memory
 from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.states import StateTable
@@ -111,6 +113,12 @@ def memory_notes(parts: Parts) -> tuple[str, ...]:
         for store in parts.stores
         if len(store) and not any(store.crops.pictures)
     ]
+    notes += [
+        f"No image of the store {store.name} passes the checks of quality and name, so it guides no "
+        "clip. `procvid memory search` shows its images."
+        for store in parts.stores
+        if any(store.crops.pictures) and not _any_passes(store, parts.rules)
+    ]
     if not parts.stores:
         notes.append(
             f"The {parts.profile.name} profile comes without a crop store, so only this run's own "
@@ -122,6 +130,20 @@ def memory_notes(parts: Parts) -> tuple[str, ...]:
             "a crop looks like its name. `procvid memory calibrate STORE` sets this threshold."
         )
     return tuple(notes)
+
+
+def _any_passes(store: CropStore, rules: RetrievalRules) -> bool:
+    """Return True if any crop with an image may guide a clip that needs what it is named."""
+    shown = np.einsum("nd,nd->n", store.image_vectors, store.text_vectors)
+    return any(
+        picture is not None
+        and not fact.banned
+        and fact.quality >= rules.min_quality
+        and fit >= rules.min_shown
+        for fact, picture, fit in zip(
+            store.crops.facts, store.crops.pictures, shown.tolist(), strict=True
+        )
+    )
 
 
 def undrawable_names(parts: Parts, objects: Iterable[PlannedObject]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from procvid.run.detour import (
 )
 from procvid.run.finish import (
     clip_file,
+    crop_notes,
     end_of_redo,
     finished_steps,
     join_video,
@@ -168,8 +169,10 @@ def _story(
             yield ClipReady(number, clip_file(run, number), seconds)
         remember(run, parts, memory, records[number])
 
+    about_crops = crop_notes(records)
+    yield from (Warned(message) for message in about_crops)
     duration_s = join_video(run, plan, records)
-    yield run_finished(run, plan, duration_s, warnings)
+    yield run_finished(run, plan, duration_s, (*warnings, *about_crops))
 
 
 def regenerate_step(

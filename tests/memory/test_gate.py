@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from procvid.memory.gate import Evidence, measure, pass_gate, views_of
+from procvid.memory.gate import Evidence, measure, not_found_again, pass_gate, views_of
 from procvid.memory.retrieval_rules import RetrievalRules
 from procvid.protocols import Embedder
-from procvid.types import Crop, Image
+from procvid.types import Crop, Image, Slot
 
 Make = Callable[..., Crop]
-OPEN = RetrievalRules(min_same=-1.0, min_sharp=0.0)
+OPEN = RetrievalRules(min_same=-1.0, min_sharp=0.0, max_apart_slack=2.0)
 
 
 def seen(before: str = "", **known: object) -> Evidence:
@@ -68,6 +68,43 @@ def test_other_frames_decide_without_a_reference(
     sliced = crop("carrot", "sliced", "run/02")
     known = seen("whole", reference=patch("knife"), views=[patch("carrot")] * 3)
     assert why(sliced, known, embedder, min_same=0.9) == ""
+
+
+def test_a_crop_unlike_the_other_frames_is_refused_even_if_it_resembles_its_reference(
+    crop: Make, patch: Callable[..., Image], embedder: Embedder
+) -> None:
+    pot = crop("pot", "clean", "run/02")
+    rules = {"max_apart_slack": 0.02}
+    for reference in (patch("pot"), None):
+        steady = seen(reference=reference, views=[patch("pot")] * 3)
+        assert why(pot, steady, embedder, **rules) == ""
+        other = [patch("knife")] * 3
+        reason = why(pot, seen(reference=reference, views=other), embedder, **rules)
+        assert reason == "it looks unlike the other frames of the clip"
+        # In a clip whose frames differ as much from each other, it is no outlier.
+        loose = [patch("knife"), patch("tomato"), patch("carrot")]
+        assert why(pot, seen(reference=reference, views=loose), embedder, **rules) == ""
+    # One other frame does not show how much the frames differ.
+    assert why(pot, seen(views=[patch("knife")]), embedder, **rules) == ""
+
+
+def slot(crop: Crop) -> Slot:
+    assert crop.image is not None
+    box = crop.box_xyxy
+    return Slot(1, crop.name, "", crop.image, crop.id, "run/01", "", box, 1.0, "run")
+
+
+def test_a_crop_is_dropped_if_the_clip_that_it_guided_shows_another_thing(
+    crop: Make, patch: Callable[..., Image], embedder: Embedder
+) -> None:
+    guides = [slot(crop("pot", "clean", "run/01")), slot(crop("knife", "clean", "run/01"))]
+    views = {"pot": [patch("pot"), patch("tomato"), patch("tomato")], "knife": [patch("knife")] * 3}
+    (dropped,) = not_found_again(guides, views, embedder, OPEN)
+    assert (dropped.crop_id, dropped.name) == (guides[0].crop_id, "pot")
+    assert dropped.reason == "the clip that it guided shows another one (similarity 0.00)"
+    lenient = dataclasses.replace(OPEN, min_again=-1.0)
+    assert not_found_again(guides, views, embedder, lenient) == []
+    assert not_found_again(guides, {}, embedder, OPEN) == [], "it was not found at all"
 
 
 def test_a_soft_crop_is_refused(crop: Make, embedder: Embedder) -> None:
