@@ -64,6 +64,8 @@ FIGURES = (
     ),
     Figure("food_reference", "memory.md", ("python -m lab.food_reference --out {out}",)),
     Figure("retrieval", "memory.md", ("python -m lab.memory_proof prove --out {out}",)),
+    Figure("planted", "memory.md", ("python -m lab.memory_proof planted --out {out}",)),
+    Figure("long", "memory.md", ("python -m lab.memory_proof long --out {out}/run",)),
     Figure("curation", "curate.md", ("python -m lab.curation_proof --out {out} --cut 0.2",)),
     Figure("proof", "metrics.md", ("python -m lab.metrics_proof --out {out}",)),
     Figure(

@@ -14,7 +14,8 @@ from typing import Any
 from lab.command import ASSETS, count, new_parser
 from lab.memory_proof.bench import measure_index
 from lab.memory_proof.building import score_building
-from lab.memory_proof.planted import measure_planted, write_planted
+from lab.memory_proof.long_run import measure_long
+from lab.memory_proof.planted import measure_planted, parts_of, write_planted
 from lab.memory_proof.retrieval import (
     kind_of,
     mislabel,
@@ -70,6 +71,12 @@ def parser() -> Parser:
     planted.add_argument("--recipes", metavar="N", type=count, default=20)
     planted.add_argument("--cases", metavar="CASE", nargs="+", choices=CASES, default=CASES)
     planted.set_defaults(run=plant)
+    summary = "Make a run of many steps and measure its memory without and with the budget."
+    long = commands.add_parser("long", help=summary, description=summary)
+    long.add_argument("--out", metavar="FOLDER", required=True, help="folder of the run")
+    long.add_argument("--steps", metavar="N", type=count, default=40)
+    long.add_argument("--case", choices=("default", *CASES), default="default")
+    long.set_defaults(run=long_run)
     summary = "Write the default store without half of its objects, for `procvid ablate --memory`."
     gaps = commands.add_parser("gaps", help=summary, description=summary)
     gaps.add_argument("--out", metavar="STORE", required=True, help="folder of the new store")
@@ -102,6 +109,13 @@ def plant(arguments: argparse.Namespace) -> None:
     for done, found in measure_planted(parts, oracle, out, arguments.recipes, arguments.cases):
         print(f"{done}/{arguments.recipes} recipes", file=sys.stderr, flush=True)
         write_planted(out, found)
+
+
+def long_run(arguments: argparse.Namespace) -> None:
+    """Make the run, or the rest of it, and print the figures."""
+    parts, case = wiring.build(), arguments.case
+    parts = parts if case == "default" else parts_of(parts, case)
+    print(json.dumps(measure_long(parts, Path(arguments.out), arguments.steps)), flush=True)
 
 
 def bench(arguments: argparse.Namespace) -> None:

@@ -110,7 +110,9 @@ def _fault(crop: Crop, known: Evidence, embedder: Embedder, rules: RetrievalRule
         return f"it differs from {other} (similarity {measures.same:.2f})"
     if measures.sharp < rules.min_sharp:
         return f"it is less sharp than its reference ({measures.sharp:.0%})"
-    if measures.apart > rules.max_apart * measures.spread + rules.max_apart_slack:
+    # Not a vessel: it may fill during its clip, so that its best frame is not like the last ones.
+    away = rules.max_apart * measures.spread + rules.max_apart_slack
+    if crop.role != "vessel" and measures.apart > away:
         return "it looks unlike the other frames of the clip"
     return ""
 

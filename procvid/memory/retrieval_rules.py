@@ -40,7 +40,7 @@ class RetrievalRules:
             with other frames of the clip.
         min_sharp: Minimum sharpness of a crop that is written back, as a share of its reference's.
         max_apart: Largest distance of a crop that is written back from the other frames of its clip,
-            as a multiple of their distance from each other.
+            as a multiple of their distance from each other. Vessels are exempt.
         max_apart_slack: Distance that is added to it.
         min_again: Minimum cosine of an own crop with its object in a clip that it guided, to stay.
         state_aware: Use the states of crops. False only for the ablation.
