@@ -19,7 +19,7 @@ from procvid.memory.clip_crops import sharpness
 from procvid.memory.retrieval_rules import RetrievalRules
 from procvid.memory.words import canonical, crop_text, state_fit, with_article
 from procvid.protocols import Embedder
-from procvid.types import Crop, Image, Slot, Vectors
+from procvid.types import Crop, Image, PlannedObject, Slot, Vectors
 
 MAX_GENERATION = 1
 """A crop of our own clip is generation 1. An object that such a crop guided gives no crop."""
@@ -118,31 +118,34 @@ def _fault(crop: Crop, known: Evidence, embedder: Embedder, rules: RetrievalRule
 
 
 def not_found_again(
-    guides: Iterable[Slot],
+    guides: Iterable[tuple[Slot, PlannedObject]],
     views: Mapping[str, Sequence[Image]],
     embedder: Embedder,
     rules: RetrievalRules,
 ) -> list[Refusal]:
     """Return the crops of earlier clips whose object a clip that they guided shows otherwise.
 
-    Foods are not checked: a clip that begins with a sliced carrot may soon show a fried one. An object
-    that the detector does not find says nothing about its crop.
+    What the clip shows must look more like the object's name than the crop does; else the clip is at
+    fault. Foods are not checked: a clip that begins with a sliced carrot may soon show a fried one. An
+    object that the detector does not find says nothing about its crop.
 
     Args:
-        guides: The references of the clip that are crops of this video; lasting things only.
+        guides: The references of the clip that are crops of this video, with their objects.
         views: By canonical object name: the object in frames of the clip.
         embedder: The embedder of the memory.
         rules: Thresholds.
     """
     found = []
-    for slot in guides:
-        seen = views.get(canonical(slot.object_name), ())
-        if seen:
-            looks = embedder.embed_images([slot.image, *seen])
-            same = float(np.median(looks[1:] @ looks[0]))
-            if same < rules.min_again:
-                reason = f"the clip that it guided shows another one (similarity {same:.2f})"
-                found.append(Refusal(slot.crop_id, slot.object_name, reason))
+    for slot, item in guides:
+        seen = views.get(canonical(item.name), ())
+        if item.role == "food" or not seen:
+            continue
+        looks = embedder.embed_images([slot.image, *seen])
+        same = float(np.median(looks[1:] @ looks[0]))
+        fits = looks @ embedder.embed_texts([crop_text(item.name, item.role, "", slot.state)])[0]
+        if same < rules.min_again and float(np.median(fits[1:])) > float(fits[0]):
+            reason = f"the clip that it guided shows another one (similarity {same:.2f})"
+            found.append(Refusal(slot.crop_id, item.name, reason))
     return found
 
 

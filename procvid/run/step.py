@@ -341,8 +341,12 @@ def _not_found_again(
     parts: Parts,
 ) -> list[Refusal]:
     """Return the crops of earlier clips that this clip, which they guided, does not confirm."""
-    lasting = {item.name for item in step.objects if item.role != "food"}
-    guides = [s for s in slots if generation_of(s) and not s.chosen and s.object_name in lasting]
+    items = {item.name: item for item in step.objects}
+    guides = [
+        (slot, items[slot.object_name])
+        for slot in slots
+        if slot.object_name in items and generation_of(slot) and not slot.chosen
+    ]
     views = {name: list(known.views) for name, known in evidence.items()}
     for crop in crops:
         if crop.image is not None:

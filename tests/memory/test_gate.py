@@ -11,7 +11,7 @@ import pytest
 from procvid.memory.gate import Evidence, measure, not_found_again, pass_gate, views_of
 from procvid.memory.retrieval_rules import RetrievalRules
 from procvid.protocols import Embedder
-from procvid.types import Crop, Image, Slot
+from procvid.types import Crop, Image, PlannedObject, Slot
 
 Make = Callable[..., Crop]
 OPEN = RetrievalRules(min_same=-1.0, min_sharp=0.0, max_apart_slack=2.0)
@@ -91,23 +91,40 @@ def test_a_crop_unlike_the_other_frames_is_refused_even_if_it_resembles_its_refe
     assert why(pot, seen(views=[patch("knife")] * 3), embedder, **rules) == ""
 
 
-def slot(crop: Crop) -> Slot:
+def guide(crop: Crop, planned: Callable[..., PlannedObject]) -> tuple[Slot, PlannedObject]:
     assert crop.image is not None
     box = crop.box_xyxy
-    return Slot(1, crop.name, "", crop.image, crop.id, "run/01", "", box, 1.0, "run")
+    slot = Slot(1, crop.name, "", crop.image, crop.id, "run/01", crop.state, box, 1.0, "run")
+    return slot, planned(crop.name, crop.state)
 
 
 def test_a_crop_is_dropped_if_the_clip_that_it_guided_shows_another_thing(
-    crop: Make, patch: Callable[..., Image], embedder: Embedder
+    crop: Make,
+    patch: Callable[..., Image],
+    planned: Callable[..., PlannedObject],
+    embedder: Embedder,
 ) -> None:
-    guides = [slot(crop("pot", "clean", "run/01")), slot(crop("knife", "clean", "run/01"))]
-    views = {"pot": [patch("pot"), patch("tomato"), patch("tomato")], "knife": [patch("knife")] * 3}
+    wrong = dataclasses.replace(crop("pot", "clean", "run/01"), image=patch("tomato"))
+    carrot = dataclasses.replace(crop("carrot", "sliced", "run/01"), image=patch("tomato"))
+    guides = [guide(one, planned) for one in (wrong, carrot, crop("knife", "clean", "run/01"))]
+    views = {name: [patch(name)] * 3 for name in ("pot", "carrot", "knife")}
+    views["pot"][0] = patch("tomato")
     (dropped,) = not_found_again(guides, views, embedder, OPEN)
-    assert (dropped.crop_id, dropped.name) == (guides[0].crop_id, "pot")
+    assert (dropped.crop_id, dropped.name) == (wrong.id, "pot")
     assert dropped.reason == "the clip that it guided shows another one (similarity 0.00)"
     lenient = dataclasses.replace(OPEN, min_again=-1.0)
     assert not_found_again(guides, views, embedder, lenient) == []
     assert not_found_again(guides, {}, embedder, OPEN) == [], "it was not found at all"
+
+
+def test_a_clip_that_went_wrong_drops_no_crop(
+    crop: Make,
+    patch: Callable[..., Image],
+    planned: Callable[..., PlannedObject],
+    embedder: Embedder,
+) -> None:
+    guides = [guide(crop("pot", "clean", "run/01"), planned)]
+    assert not_found_again(guides, {"pot": [patch("tomato")] * 3}, embedder, OPEN) == []
 
 
 def test_a_soft_crop_is_refused(crop: Make, embedder: Embedder) -> None:
