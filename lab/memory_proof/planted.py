@@ -43,8 +43,8 @@ SHARE = 0.3
 
 SKIN = (224, 172, 140)
 KINDS = ("occluded", "blurred", "other", "state")
-OFF = {"max_apart_slack": 2.0, "min_again": -1.0}
-"""Thresholds that switch the verification off."""
+OFF = 2.0
+"""The `max_apart_slack` that switches the comparison with the other frames off."""
 
 
 @dataclass
@@ -199,9 +199,6 @@ def score_run(folder: Path, number: int, oracle: Oracle) -> dict[str, Any]:
         "refused_good": sum(
             "unlike the other frames" in one["reason"] for record in steps for one in record.refused
         ),
-        "not_found_again": _count(
-            bad.get(crop, "good") for record in steps for crop in record.not_found_again
-        ),
         "wanted": len(later),
         "right_references": float(np.mean(good)) if good else None,
         "without_reference": float(np.mean([g is None for _, g in later])) if later else None,
@@ -263,7 +260,7 @@ def measure_planted(
         for case in cases:
             own = parts_of(parts, case)
             ways: dict[str, RetrievalRules] = {
-                "before": replace(own.rules, **OFF),  # type: ignore[arg-type]
+                "before": replace(own.rules, max_apart_slack=OFF),
                 "after": own.rules,
             }
             for faults in (True, False):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from procvid.memory.words import canonical, state_fit
@@ -54,11 +54,6 @@ class Anchors:
     def crop_ids(self) -> frozenset[str]:
         """Return the ids of the crops that are anchors."""
         return frozenset(one.crop_id for known in self._known.values() for one in known)
-
-    def remove(self, crop_ids: Collection[str]) -> None:
-        """Remove the anchors that are these crops."""
-        for name, known in self._known.items():
-            self._known[name] = [one for one in known if one.crop_id not in crop_ids]
 
     def of(self, name: str, role: Role, state: str, step: int) -> Anchor | None:
         """Return the anchor of an object in a state for a step, or None.

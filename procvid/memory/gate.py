@@ -2,13 +2,12 @@
 
 A crop of a generated clip is softer than a real one, and the clip may have failed to show the change
 of the step. So a crop enters the memory only if it looks like its object in its state, agrees with the
-clip's reference or other frames, is not much softer, and shows nothing of another state. It leaves the
-memory if the clip of a later step, which it guided, shows another thing.
+clip's reference or other frames, is not much softer, and shows nothing of another state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ from procvid.memory.clip_crops import sharpness
 from procvid.memory.retrieval_rules import RetrievalRules
 from procvid.memory.words import canonical, crop_text, state_fit, with_article
 from procvid.protocols import Embedder
-from procvid.types import Crop, Image, PlannedObject, Slot, Vectors
+from procvid.types import Crop, Image, Vectors
 
 MAX_GENERATION = 1
 """A crop of our own clip is generation 1. An object that such a crop guided gives no crop."""
@@ -110,43 +109,9 @@ def _fault(crop: Crop, known: Evidence, embedder: Embedder, rules: RetrievalRule
         return f"it differs from {other} (similarity {measures.same:.2f})"
     if measures.sharp < rules.min_sharp:
         return f"it is less sharp than its reference ({measures.sharp:.0%})"
-    # Not a vessel: it may fill during its clip, so that its best frame is not like the last ones.
-    away = rules.max_apart * measures.spread + rules.max_apart_slack
-    if crop.role != "vessel" and measures.apart > away:
+    if measures.apart > rules.max_apart * measures.spread + rules.max_apart_slack:
         return "it looks unlike the other frames of the clip"
     return ""
-
-
-def not_found_again(
-    guides: Iterable[tuple[Slot, PlannedObject]],
-    views: Mapping[str, Sequence[Image]],
-    embedder: Embedder,
-    rules: RetrievalRules,
-) -> list[Refusal]:
-    """Return the crops of earlier clips whose object a clip that they guided shows otherwise.
-
-    What the clip shows must look more like the object's name than the crop does; else the clip is at
-    fault. Foods are not checked: a clip that begins with a sliced carrot may soon show a fried one. An
-    object that the detector does not find says nothing about its crop.
-
-    Args:
-        guides: The references of the clip that are crops of this video, with their objects.
-        views: By canonical object name: the object in frames of the clip.
-        embedder: The embedder of the memory.
-        rules: Thresholds.
-    """
-    found = []
-    for slot, item in guides:
-        seen = views.get(canonical(item.name), ())
-        if item.role == "food" or not seen:
-            continue
-        looks = embedder.embed_images([slot.image, *seen])
-        same = float(np.median(looks[1:] @ looks[0]))
-        fits = looks @ embedder.embed_texts([crop_text(item.name, item.role, "", slot.state)])[0]
-        if same < rules.min_again and float(np.median(fits[1:])) > float(fits[0]):
-            reason = f"the clip that it guided shows another one (similarity {same:.2f})"
-            found.append(Refusal(slot.crop_id, item.name, reason))
-    return found
 
 
 def _wrong_look(crop: Crop, known: Evidence, embedder: Embedder, rules: RetrievalRules) -> str:
@@ -177,7 +142,8 @@ class GateMeasures:
         same: Cosine with the reference. Without one, or if the step changes the object, the median
             cosine with the other frames.
         sharp: Sharpness divided by the median of the images that `same` compares.
-        apart: Median distance (1 - cosine) from the other frames of the clip.
+        apart: Median distance (1 - cosine) of a surface from the other frames of the clip. Zero for a
+            vessel, which fills, a tool, which moves, and a food, which changes.
         spread: Median of the same distance for each of those frames from the others.
     """
 
@@ -197,11 +163,12 @@ def measure(crop: Crop, known: Evidence, embedder: Embedder) -> GateMeasures:
     before = canonical(known.state_before)
     changed = crop.role == "food" and before not in ("", canonical(crop.state))
     compared = list(known.views)
-    looks = embedder.embed_images([crop.image, *compared])
-    apart, spread = _apart(looks)
+    apart, spread = 0.0, 0.0
+    if crop.role == "surface":
+        apart, spread = _apart(embedder.embed_images([crop.image, *compared]))
     if known.reference is not None and not changed:
         compared = [known.reference]
-        looks = embedder.embed_images([crop.image, *compared])
+    looks = embedder.embed_images([crop.image, *compared])
     words = [crop_text(crop.name, crop.role, "", crop.state)]
     words += [crop_text(crop.name, crop.role, "", before)] if changed else []
     words += [crop_text(name, "food", "", crop.state) for name in known.rivals]

@@ -25,7 +25,7 @@ from procvid.memory.candidates import (
     with_score,
 )
 from procvid.memory.gate import Refusal
-from procvid.memory.own_crops import over_budget, without
+from procvid.memory.own_crops import only, over_budget, without
 from procvid.memory.reasons import RUN, UPLOAD, step_of, why, why_none
 from procvid.memory.retrieval_rules import DEFAULT_RULES, RetrievalRules
 from procvid.memory.slots import origin_of
@@ -204,19 +204,12 @@ class Memory:
         """
         for anchor in anchors:
             self.anchors.add(anchor)
-        self.run = add_crops(self.run, crops, self.embedder)
-        self.drop({one.crop_id for one in over_budget(self.run, self.anchors.crop_ids)})
-
-    def drop(self, crop_ids: Collection[str]) -> None:
-        """Remove crops of the run's own clips, and the anchors that they are.
-
-        Only a person can still choose them (`slot_of`).
-        """
-        self.anchors.remove(crop_ids)
-        kept = without(self.run, crop_ids)
-        if len(kept) < len(self.run):
-            self._aside = merged(self._aside, [without(self.run, {c.id for c in kept.crops.facts})])
-            self.run = kept
+        grown = add_crops(self.run, crops, self.embedder)
+        gone = {one.crop_id for one in over_budget(grown, self.anchors.crop_ids)}
+        self.run = without(grown, gone)
+        if gone:
+            # Retrieval does not see them, but a person may have chosen one (`slot_of`).
+            self._aside = merged(self._aside, [only(grown, gone)])
 
     def surplus_with(self, new: CropStore, guides: Collection[str]) -> list[Refusal]:
         """Return the own crops, those of `new` included, that `keep` would drop, with the reason.

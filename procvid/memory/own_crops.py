@@ -56,7 +56,12 @@ def _kept(store: CropStore, rows: Sequence[int], anchors: Sequence[int]) -> list
     return kept
 
 
+def only(store: CropStore, crop_ids: Collection[str]) -> CropStore:
+    """Return the store with these crops alone."""
+    facts = store.crops.facts
+    return of_rows(store, [row for row, fact in enumerate(facts) if fact.id in crop_ids])
+
+
 def without(store: CropStore, crop_ids: Collection[str]) -> CropStore:
     """Return the store without these crops."""
-    facts = store.crops.facts
-    return of_rows(store, [row for row, fact in enumerate(facts) if fact.id not in crop_ids])
+    return only(store, {fact.id for fact in store.crops.facts}.difference(crop_ids))

@@ -39,10 +39,9 @@ class RetrievalRules:
         min_same: Minimum cosine of a crop that is written back with the reference of its clip, or
             with other frames of the clip.
         min_sharp: Minimum sharpness of a crop that is written back, as a share of its reference's.
-        max_apart: Largest distance of a crop that is written back from the other frames of its clip,
-            as a multiple of their distance from each other. Vessels are exempt.
+        max_apart: Largest distance of a surface that is written back from the other frames of its
+            clip, as a multiple of their distance from each other.
         max_apart_slack: Distance that is added to it.
-        min_again: Minimum cosine of an own crop with its object in a clip that it guided, to stay.
         state_aware: Use the states of crops. False only for the ablation.
         write_back: Use crops of the run's own clips. False only for the ablation.
         calibrated: True if the thresholds were found with the embedder in use.
@@ -64,7 +63,6 @@ class RetrievalRules:
     min_sharp: float = 0.4
     max_apart: float = 2.0
     max_apart_slack: float = 0.02
-    min_again: float = 0.75
     weight_clip: float = 0.45
     weight_name: float = 0.2
     weight_state: float = 0.1

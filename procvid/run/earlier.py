@@ -7,7 +7,7 @@ A detour keeps them in `earlier/` of its own folder, so it does not need the ear
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,24 +69,16 @@ class EarlierSteps:
             if one.before == number and not taken:
                 yield one
 
-    def anchors(
-        self, number: int, clip_sha256: str = ""
-    ) -> list[tuple[list[Anchor], frozenset[str]]]:
-        """Return the anchors of each step that joins before step `number`; see `joined`.
+    def anchors(self, number: int, clip_sha256: str = "") -> Sequence[Anchor]:
+        """Return the anchors that join before step `number`; see `joined`.
 
-        Those of foods do not, since such a food may now be cut or cooked otherwise. Beside the anchors
-        are the ids of the crops that the clip of the step did not confirm.
+        Those of foods do not, since such a food may now be cut or cooked otherwise.
         """
         return [
-            (
-                [
-                    dataclasses.replace(anchor, step=BEFORE)
-                    for anchor in one.record.new_anchors()
-                    if anchor.role != "food"
-                ],
-                one.record.not_found_again,
-            )
+            dataclasses.replace(anchor, step=BEFORE)
             for one in self.joined(number, clip_sha256)
+            for anchor in one.record.new_anchors()
+            if anchor.role != "food"
         ]
 
 

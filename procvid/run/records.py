@@ -338,12 +338,6 @@ class StepRecord:
             if one.origin == "upload" and not one.anchor_step and one.object_name not in chosen
         ]
 
-    @property
-    def not_found_again(self) -> frozenset[str]:
-        """Return the ids of the references that this clip did not confirm; no later step uses them."""
-        given = {one.crop_id for one in self.references}
-        return frozenset(one["crop"] for one in self.dropped if one["crop"] in given)
-
     def new_anchors(self) -> list[Anchor]:
         """Return the references of this step that become anchors, those left out included."""
         given = (*self.references, *self.left_out)
@@ -384,9 +378,8 @@ def lora_weights(loras: Sequence[str]) -> list[str]:
     return [one.rpartition("=")[2] if "=" in one else "1" for one in loras]
 
 
-EarlierAnchors = Callable[[int, str], Sequence[tuple[Sequence[Anchor], frozenset[str]]]]
-"""The anchors of each step of an earlier run that joins before a step, by its number and the hash of its
-clip, with the ids of the crops that the clip of the earlier step did not confirm."""
+EarlierAnchors = Callable[[int, str], Sequence[Anchor]]
+"""Anchors of an earlier run that join before a step, by its number and the hash of its clip."""
 
 
 def stale_steps(
@@ -397,30 +390,23 @@ def stale_steps(
     """Return the steps that show an old clip or reference, each with the step that changed.
 
     A reference of the run's own is valid while its source step still has a crop with the very
-    same pixels and no step between dropped it. A step is valid while the anchors that it began with
-    are the same. So staleness follows from the files alone and survives any kill.
+    same pixels. A step is valid while the anchors that it began with are the same. So staleness
+    follows from the files alone and survives any kill.
     """
     stale = {}
     anchors = Anchors()
-    dropped: dict[str, int] = {}
     for number, record in sorted(records.items()):
-        for joined, gone in earlier(number, record.clip_sha256):
-            for anchor in joined:
-                anchors.add(anchor)
-            anchors.remove(gone)
+        for anchor in earlier(number, record.clip_sha256):
+            anchors.add(anchor)
         for begun in record.anchors:
             now = anchors.of(begun.name, begun.role, begun.state, number)
             if begun.image_sha256 != ("" if now is None else now.image_sha256):
                 stale[number] = now.step if now is not None else _first_user(records, begun)
         for anchor in record.new_anchors():
             anchors.add(anchor)
-        chosen = record.overrides.get("chosen") or {}
         for reference in record.references:
             if reference.origin != "run":
                 continue
-            if reference.crop_id in dropped and reference.object_name not in chosen:
-                stale[number] = dropped[reference.crop_id]
-                break
             source = source_step(reference.source_id, run_id)
             if not source:
                 # An image of the earlier run, whose files never change.
@@ -429,8 +415,6 @@ def stale_steps(
             if known.get(reference.crop_id) != reference.image_sha256:
                 stale[number] = source
                 break
-        anchors.remove(record.not_found_again)
-        dropped |= dict.fromkeys(record.not_found_again, number)
     return stale
 
 

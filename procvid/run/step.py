@@ -12,7 +12,7 @@ from procvid.events import Conditioned, Event, Warned
 from procvid.media.image import load_image
 from procvid.memory.anchors import Anchor
 from procvid.memory.clip_crops import MIN_SIDE_PX, SETTLED, crops_of_clip, cut
-from procvid.memory.gate import Evidence, Refusal, not_found_again, pass_gate, views_of
+from procvid.memory.gate import Evidence, Refusal, pass_gate, views_of
 from procvid.memory.memory import Memory, reference_states
 from procvid.memory.own_crops import without
 from procvid.memory.photo import crop_of_upload, foods_in
@@ -231,17 +231,13 @@ def make_step(
         found = _crops_of(clip, step, PlannedScene(step, looks), run, parts)
         states = memory.food_states()
         evidence = _evidence(clip, step, found, conditioning.slots, parts, states)
-        dropped = _not_found_again(step, conditioning.slots, found, evidence, parts)
-        for one in dropped:
-            message = f"Later clips do not use this image of the {one.name}: {one.reason}."
-            yield Warned(message, step.number)
-        evidence = _as_new(evidence, dropped)
         kept, refused = pass_gate(found, evidence, parts.embedder, parts.rules)
         crops = add_crops(crops, kept, parts.embedder)
-        surplus = memory.surplus_with(crops, {slot.crop_id for slot in conditioning.slots})
+        given = (*conditioning.slots, *conditioning.left_out)
+        surplus = memory.surplus_with(crops, {slot.crop_id for slot in given})
         new = {crop.id for crop in kept}
         refused += [one for one in surplus if one.crop_id in new]
-        dropped += [one for one in surplus if one.crop_id not in new]
+        dropped = [one for one in surplus if one.crop_id not in new]
         crops = without(crops, {one.crop_id for one in surplus})
     record = StepRecord(
         step=step.number,
@@ -333,36 +329,6 @@ def _evidence(
     }
 
 
-def _not_found_again(
-    step: StepPlan,
-    slots: Sequence[Slot],
-    crops: Sequence[Crop],
-    evidence: Mapping[str, Evidence],
-    parts: Parts,
-) -> list[Refusal]:
-    """Return the crops of earlier clips that this clip, which they guided, does not confirm."""
-    items = {item.name: item for item in step.objects}
-    guides = [
-        (slot, items[slot.object_name])
-        for slot in slots
-        if slot.object_name in items and generation_of(slot) and not slot.chosen
-    ]
-    views = {name: list(known.views) for name, known in evidence.items()}
-    for crop in crops:
-        if crop.image is not None:
-            views[canonical(crop.name)].append(crop.image)
-    return not_found_again(guides, views, parts.embedder, parts.rules)
-
-
-def _as_new(evidence: Mapping[str, Evidence], dropped: Sequence[Refusal]) -> dict[str, Evidence]:
-    """Return the evidence; an object whose reference was dropped is no copy of it."""
-    gone = {canonical(one.name) for one in dropped}
-    return {
-        name: dataclasses.replace(known, reference=None, generation=0) if name in gone else known
-        for name, known in evidence.items()
-    }
-
-
 def anchors_at(
     memory: Memory, step: StepPlan, conditioning: Conditioning
 ) -> tuple[AnchorRecord, ...]:
@@ -420,7 +386,6 @@ def remember_folder(
     }
     _keep_references(parts, memory, record.references, images)
     memory.keep(anchors, crops)
-    memory.drop(record.not_found_again)
 
 
 def preview(

@@ -104,18 +104,24 @@ def test_a_run_of_forty_steps_stays_small(
     assert [fact.name for fact in firsts] == ["pot", "carrot", "counter"]
 
 
-def test_a_dropped_crop_is_no_anchor_but_a_person_may_choose_it(
-    crop: Make, planned: Callable[..., PlannedObject], embedder: Embedder
+def test_a_dropped_crop_is_not_retrieved_but_a_person_may_have_chosen_it(
+    pots: list[Crop], planned: Callable[..., PlannedObject], embedder: Embedder
 ) -> None:
-    memory, pot = Memory([], embedder, 0), crop("pot", "in use", "run/01")
-    item = planned("pot", "in use")
-    memory.keep([Anchor("pot", "vessel", "in use", pot.id, "", 2, False)], [pot])
-    assert memory.retrieve(item, 3).hit is not None
-    memory.drop({pot.id})
-    assert memory.retrieve(item, 3).hit is None and len(memory.run) == 0
-    assert memory.anchors.of("pot", "vessel", "in use", 3) is None
-    assert memory.slot_of(pot.id, item, 1).crop_id == pot.id
-    # The crops of a step are read again when a run is resumed: the next one takes its place.
-    memory.keep((), [crop("pot", "in use", "run/02")])
-    hit = memory.retrieve(item, 3).hit
-    assert hit is not None and hit.crop.source_id == "run/02"
+    memory, item = Memory([], embedder, 0), planned("pot", "in use")
+    for pot in pots:
+        memory.keep((), [pot])
+    (gone, *_) = [pot for pot in pots if pot.id not in ids(memory.run)]
+    offered = {hit.crop.id for hit in memory.choices(item, 9)}
+    assert offered and gone.id not in offered
+    assert memory.slot_of(gone.id, item, 1).crop_id == gone.id
+
+
+def test_the_anchor_of_an_object_is_still_retrieved_over_the_budget(
+    pots: list[Crop], planned: Callable[..., PlannedObject], embedder: Embedder
+) -> None:
+    memory, item = Memory([], embedder, 0), planned("pot", "in use")
+    # Step 2 is nearly as the first and would be the first to go.
+    memory.keep((), pots[:2])
+    memory.keep([Anchor("pot", "vessel", "in use", pots[1].id, "", 3, False)], pots[2:])
+    hit = memory.retrieve(item, 9).hit
+    assert hit is not None and hit.crop.id == pots[1].id and hit.anchor_step == 3

@@ -382,36 +382,6 @@ def test_staleness_follows_the_anchors():
     assert stale_steps(records, run_id) == {2: 1, 3: 1}
 
 
-def test_staleness_follows_the_crops_that_a_clip_did_not_confirm():
-    run_id = RECORD.run_id
-    pan = dataclasses.replace(reference("c1", source_id(run_id, 1), "aa"), role="vessel")
-    begun = AnchorRecord("pan", "vessel", "in use", "")
-    kept = dataclasses.replace(begun, image_sha256="aa")
-    gone = ({"object": "pan", "crop": "c1", "reason": "another one"},)
-    second = dataclasses.replace(step(2, {"c2": "bb"}, pan), anchors=(begun,))
-    third = dataclasses.replace(
-        step(3, {}, dataclasses.replace(pan, anchor_step=2)), anchors=(kept,)
-    )
-    records = {1: step(1, {"c1": "aa"}), 2: second, 3: third}
-    assert stale_steps(records, run_id) == {}
-    records[2] = dataclasses.replace(second, dropped=gone)
-    assert records[2].not_found_again == {"c1"}
-    assert StepRecord.from_json(json.loads(json.dumps(records[2].to_json()))) == records[2]
-    assert stale_steps(records, run_id) == {3: 2}
-    chosen = {"chosen": {"pan": "c1"}}
-    records[3] = dataclasses.replace(third, anchors=(), overrides=chosen)
-    assert stale_steps(records, run_id) == {}, "a person's choice counts"
-    # Without the crop of step 1, step 3 began with the crop of step 2.
-    own = reference("c2", source_id(run_id, 2), "bb")
-    records[3] = dataclasses.replace(step(3, {}, own), anchors=(begun,))
-    assert stale_steps(records, run_id) == {}
-    records[2] = second
-    assert stale_steps(records, run_id) == {3: 2}
-    # A crop that went over the budget guided nothing here, so no anchor goes with it.
-    other = ({"object": "pan", "crop": "c9", "reason": "over the budget"},)
-    assert dataclasses.replace(second, dropped=other).not_found_again == frozenset()
-
-
 def test_runs_of_the_old_rule_are_read_and_not_continued(tmp_path):
     with_memory = dataclasses.replace(RECORD, models={**RECORD.models, "embedder": "e 1"})
     old = with_memory.to_json()
