@@ -112,7 +112,7 @@ def test_a_run_folder_of_the_first_version_is_read(tmp_path):
         "chosen": {"egg": "c2"},
         "uploads": 2,
     }
-    everything = dataclasses.replace(EVERYTHING, left_out=())
+    everything = dataclasses.replace(EVERYTHING, left_out=(), strengths={})
     assert same(read_stored(tmp_path, old)[0], everything)
 
 
