@@ -40,8 +40,10 @@ def seen_before(run: RunFolder, parts: Parts, step: StepPlan) -> tuple[Frames | 
         RunError: The clip before is missing or damaged.
     """
     sampling, number = run.record.request.sampling, step.number - 1
+    if not sampling.context_frames or number < 1:
+        return None, ""
     plan = run.read_plan()
-    if not sampling.context_frames or number < 1 or plan is None:
+    if plan is None:
         return None, ""
     record = run.read_step(number)
     if record is None:
